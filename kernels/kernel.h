@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The only door to hand-written compute. A kernel is a pure function over a descriptor and pointers:
+ * no allocation, no threads of its own, no global state, no knowledge of the graph. kernels.def
+ * lists them, best first. oneDNN's layers are the other class, whole-step kernels (below).
+ *
+ * May be included by lib/ops and what stands above it, and by kernels/. Includes base only.
+ */
+#ifndef NM_KERNELS_KERNEL_H
+#define NM_KERNELS_KERNEL_H
+
+#include "lib/base/cc.h"
+#include "lib/base/status.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- activations --------------------------------------------------------------------------------- */
+
+enum nmi_act_kind {
+    NMI_ACT_NONE,
+    NMI_ACT_RELU,       /* max(x, 0); NaN stays NaN */
+    NMI_ACT_CLIP,       /* min(max(x, alpha), beta); NaN stays NaN */
+    NMI_ACT_LEAKY,      /* x < 0 ? alpha x : x */
+    NMI_ACT_SIGMOID,    /* 1 / (1 + exp(-x)) */
+    NMI_ACT_HARDSWISH,  /* x clamp(x / 6 + 1/2, 0, 1)  (ONNX HardSwish, opset 14) */
+    NMI_ACT_SWISH       /* x sigmoid(x) */
+};
+struct nmi_act {
+    int32_t kind; /* enum nmi_act_kind */
+    float alpha, beta;
+};
+/* The meaning of each, in plain C (kernels/ref/act.c). */
+float nmi_act_apply(struct nmi_act act, float x);
+
+/* ---- layouts ------------------------------------------------------------------------------------- */
+
+enum nmi_layout_kind {
+    NMI_PLAIN,   /* row-major: images as N, C, H, W; any other tensor too */
+    NMI_NHWC,    /* N, H, W, C */
+    NMI_BLOCK8,  /* N, C/8, H, W, 8c; channels beyond C are zero */
+    NMI_BLOCK16, /* N, C/16, H, W, 16c; channels beyond C are zero */
+    NMI_LANES    /* see below */
+};
+
+/*
+ * LANES: [group][C][plane][vl] floats. A vector holds one position of vl sub-images. Each image is
+ * cut into gy x gx sub-images of sub_h x sub_w; a group is ipv = vl / (gy gx) images (1: lane =
+ * space; vl: lane = image). Lane i of a vector belongs to image i / (gy gx) of the group and to the
+ * sub-image (i % (gy gx) / gx, i % gx). A sub-image stands in a frame (halo) of vectors, which a
+ * halo pass fills with the neighbours' edges and, outside the map, with a fill value. Lanes that
+ * lie outside the map or the batch hold anything finite or not: only a halo pass makes them `fill`.
+ * pitch and plane are in vectors, pitch >= halo[l] + sub_w + halo[r].
+ */
+struct nmi_layout {
+    uint8_t kind; /* enum nmi_layout_kind; all that follows is for LANES, else zero */
+    uint8_t vl, gy, gx;
+    int32_t sub_h, sub_w;
+    int32_t halo[4]; /* top, left, bottom, right, in vectors */
+    int32_t pitch, plane;
+};
+
+/* An image tensor as kernels see it: shape of the whole tensor and its layout. */
+struct nmi_image {
+    int32_t n, c, h, w;
+    struct nmi_layout layout;
+};
+
+static inline int32_t nmi_layout_ipv(const struct nmi_layout *l)
+{
+    return l->vl / (l->gy * l->gx);
+}
+
+/* LANES for h x w maps: the grid gy x gx, sub-images rounded up, this halo; plane padded so that
+ * channels do not fall into the same L1 sets. */
+struct nmi_layout nmi_layout_lanes(int32_t vl, int32_t h, int32_t w, int32_t gy, int32_t gx,
+                                   const int32_t halo[4]);
+/* The grid (powers of two, gy gx ipv = vl) with the fewest vectors, then a width that tiles well. */
+struct nmi_layout nmi_layout_best(int32_t vl, int32_t h, int32_t w, int32_t ipv,
+                                  const int32_t halo[4]);
+/* The layout of a window operation's input whose lanes own what the output's lanes need: sub-images
+ * of stride x the output's, the same grid. */
+struct nmi_layout nmi_layout_input(const struct nmi_layout *out, int32_t stride_h, int32_t stride_w,
+                                   const int32_t halo[4]);
+bool nmi_layout_same(const struct nmi_layout *a, const struct nmi_layout *b);
+/* Same grid and sub-images; halo may differ. */
+bool nmi_layout_same_lanes(const struct nmi_layout *a, const struct nmi_layout *b);
+/* Bytes of an image tensor (float), the slack that kernels may over-read included. 0: overflow. */
+size_t nmi_image_bytes(const struct nmi_image *image);
+/* Index in floats of an element; (y, x) inside the map. */
+size_t nmi_image_at(const struct nmi_image *image, int32_t n, int32_t c, int32_t y, int32_t x);
+
+/* ---- sparse weights ------------------------------------------------------------------------------- */
+
+/* CSR: rows = output channels, cols = (ic / groups) * kh * kw in the order of the dense weight.
+ * Columns ascend within a row; no stored zeros unless the builder was told to keep them. */
+struct nmi_csr {
+    int32_t rows, cols;
+    int64_t nnz;
+    const int32_t *row_start; /* rows + 1 */
+    const int32_t *col;       /* nnz */
+    const float *val;         /* nnz */
+};
+
+/* ---- descriptors ----------------------------------------------------------------------------------- */
+
+enum nmi_kind {
+    NMI_KIND_CONV,     /* dense weights [oc][ic/groups][kh][kw] (ref: plain; dnnl) */
+    NMI_KIND_SPCONV,   /* CSR weights */
+    NMI_KIND_FC,       /* CSR weights, y[n][m] = act(b + sum_k w[m][k] x[n][k]), plain */
+    NMI_KIND_GEMM,     /* dense: c = act(alpha a b + beta bias), plain, batched */
+    NMI_KIND_POOL,     /* max or average window */
+    NMI_KIND_GPOOL,    /* global max or average; y plain [n][c] */
+    NMI_KIND_HALO,     /* fill the frame (and surplus lanes) of a LANES image in place */
+    NMI_KIND_CONVERT,  /* from one layout to another, frame filled */
+    NMI_KIND_ELTWISE,  /* y = act(a op b) over flat floats */
+    NMI_KIND_DECONV,   /* ConvTranspose: weights [ic][oc/groups][kh][kw] (ref, dnnl) */
+    NMI_KINDS
+};
+
+/* How a sparse convolution walks: tiles of tr x tc vectors (rows x columns of sub-image positions),
+ * channel blocks of icb input channels; order 0: tiles outside, 1: blocks outside. What decides
+ * rounding (icb, accumulator sets, which follow from tr tc) is fixed here, before any split. */
+struct nmi_blocking {
+    int16_t tr, tc;
+    int32_t icb;
+    int16_t order;
+    int16_t slices; /* output channels are packed in so many contiguous slices: units of work */
+};
+
+struct nmi_conv_desc {
+    struct nmi_image x, y; /* y.layout also holds the residual's layout */
+    int32_t groups, kh, kw, stride_h, stride_w, dil_h, dil_w;
+    int32_t pad[4]; /* top, left, bottom, right */
+    struct nmi_act act;
+    bool bias, residual;
+    struct nmi_blocking blocking; /* SPCONV in LANES only */
+};
+
+struct nmi_fc_desc { /* FC */
+    int32_t n, m, k;
+    bool bias;
+    struct nmi_act act;
+};
+
+struct nmi_gemm_desc { /* GEMM: per batch c[m][n] = alpha op(a)[m][k] op(b)[k][n] + beta bias */
+    int64_t batch, m, n, k;
+    int64_t stride_a, stride_b, stride_c; /* elements between batches; 0: shared */
+    bool trans_a, trans_b;
+    bool const_b;                    /* b is a weight: it may be packed once */
+    int32_t bias_rank;               /* 0 none, 1: [n], 2: [m][n]; -1: one scalar, -2: [m][1] */
+    float alpha, beta;
+    struct nmi_act act;
+};
+
+struct nmi_pool_desc {
+    struct nmi_image x, y;
+    bool average, include_pad; /* include_pad: divide by the whole window inside the padded map */
+    int32_t kh, kw, stride_h, stride_w, dil_h, dil_w;
+    int32_t pad[4]; /* top, left, bottom, right, as ONNX resolved them; ceil_mode windows may reach
+                       beyond: cells outside map and pad never count */
+};
+
+struct nmi_gpool_desc {
+    struct nmi_image x;
+    bool average;
+};
+
+struct nmi_halo_desc {
+    struct nmi_image x;
+    float fill; /* 0, or -inf before a max-pool */
+};
+
+struct nmi_convert_desc {
+    struct nmi_image from, to; /* same n, c, h, w */
+    float fill;                /* of to's frame and surplus lanes (channels beyond C: always 0) */
+};
+
+enum nmi_eltwise_op {
+    NMI_ELT_COPY, /* y = act(a) */
+    NMI_ELT_ADD,
+    NMI_ELT_SUB,
+    NMI_ELT_MUL,
+    NMI_ELT_MAX,
+    NMI_ELT_MIN
+};
+struct nmi_eltwise_desc {
+    int32_t op; /* enum nmi_eltwise_op */
+    struct nmi_act act;
+    int64_t count; /* floats */
+};
+
+union nmi_desc {
+    struct nmi_conv_desc conv; /* CONV, SPCONV, DECONV */
+    struct nmi_fc_desc fc;
+    struct nmi_gemm_desc gemm;
+    struct nmi_pool_desc pool;
+    struct nmi_gpool_desc gpool;
+    struct nmi_halo_desc halo;
+    struct nmi_convert_desc convert;
+    struct nmi_eltwise_desc eltwise;
+};
+
+/* Pointers of one run. y may equal residual (added first, in place), and x where the kind says so
+ * (HALO: x is changed in place; ELTWISE: y may be a or b). */
+struct nmi_kargs {
+    const float *x;      /* ELTWISE: a; GEMM: a */
+    const float *w;      /* CONV, GEMM: dense weights / b */
+    const void *packed;  /* SPCONV, FC and dnnl: made by pack */
+    const float *bias;   /* [oc], or NULL */
+    const float *res;    /* residual, layout of y; ELTWISE: b */
+    float *y;
+    void *scratch;       /* scratch_bytes(), 64-byte aligned */
+};
+
+/* ---- registry -------------------------------------------------------------------------------------- */
+
+struct nmi_kernel {
+    const char *name; /* nmi_k_<dtype>_<op>_<layout>_<tile>__<isa> without nmi_k_ */
+    nm_isa isa;       /* NM_ISA_REF, NM_ISA_AVX2 or NM_ISA_AVX512: what the CPU must have */
+    int32_t kind;     /* enum nmi_kind */
+    uint32_t over_read; /* bytes that may be read beyond the end of any input (<= NMI_SLACK) */
+    /* NULL when it does this descriptor, else why not (a static sentence). */
+    const char *(*refuse)(const union nmi_desc *desc);
+    /* SPCONV in LANES: blockings worth trying, best guess first, at most max; returns the count.
+     * NULL: desc->conv.blocking is not used. Depends on the shape and weights only. */
+    int (*candidates)(const union nmi_desc *desc, const struct nmi_csr *w, struct nmi_blocking *out,
+                      int max);
+    /* SPCONV, FC: bytes of the packed form (0: these weights do not fit the format). */
+    size_t (*packed_bytes)(const union nmi_desc *desc, const struct nmi_csr *w);
+    void (*pack)(const union nmi_desc *desc, const struct nmi_csr *w, void *packed);
+    /* Bytes of scratch for a run in so many parts; NULL = none. */
+    size_t (*scratch_bytes)(const union nmi_desc *desc, int parts);
+    /* Most parts worth having on `threads` threads (>= 1). The bits do not depend on it. */
+    int (*parts)(const union nmi_desc *desc, const void *packed, int threads);
+    void (*run)(const union nmi_desc *desc, const struct nmi_kargs *args, int part, int parts);
+};
+
+/* Every kernel of kernels.def, in its order (best first within a kind). */
+extern const struct nmi_kernel *const nmi_kernels[];
+extern const int nmi_kernel_count;
+
+/* The first kernel of this kind at or below the cap that does not refuse. reason (may be NULL)
+ * receives why the last better one refused. NULL when there is none. */
+const struct nmi_kernel *nmi_kernel_find(int32_t kind, nm_isa cap, const union nmi_desc *desc,
+                                         const char **reason);
+/* Vector length in floats of an instruction set's LANES: 16, 8, or 0. */
+int32_t nmi_isa_lanes(nm_isa isa);
+
+/* ---- whole-step kernels: oneDNN (kernels/dnnl) -------------------------------------------------------
+ * An object made at plan time that runs a whole layer on oneDNN's own OpenMP team (see
+ * nmi_threads_enter). Outside the promise of equal bits for every split. Never used under
+ * NM_ISA_REF. An object is used by one session. */
+
+enum nmi_dnnl_algo { NMI_DNNL_DIRECT, NMI_DNNL_WINOGRAD };
+
+struct nmi_dnnl;
+
+/* The layouts (PLAIN, NHWC, BLOCK8, BLOCK16) that oneDNN likes best for this convolution; the ones
+ * in desc are not looked at. NM_EUNSUPPORTED: oneDNN does not do it this way. */
+nm_status nmi_dnnl_conv_layouts(const struct nmi_conv_desc *desc, enum nmi_dnnl_algo algo,
+                                uint8_t *x_kind, uint8_t *y_kind, nm_error *err);
+/* CONV, DECONV, GEMM, POOL, CONVERT (no LANES), for the layouts in desc. residual: y must hold it
+ * before the run (post-op sum). */
+nm_status nmi_dnnl_create(int32_t kind, const union nmi_desc *desc, enum nmi_dnnl_algo algo,
+                          struct nmi_dnnl **object, nm_error *err);
+/* CONV, DECONV, GEMM with const_b: weights in oneDNN's own format. pack_key names the format:
+ * equal keys, equal bytes. packed_bytes 0: the plain weights are used as they are (args.w). */
+size_t nmi_dnnl_packed_bytes(const struct nmi_dnnl *object);
+uint64_t nmi_dnnl_pack_key(const struct nmi_dnnl *object);
+nm_status nmi_dnnl_pack(const struct nmi_dnnl *object, const float *w, void *packed, nm_error *err);
+size_t nmi_dnnl_scratch_bytes(const struct nmi_dnnl *object);
+nm_status nmi_dnnl_run(struct nmi_dnnl *object, const struct nmi_kargs *args);
+const char *nmi_dnnl_impl(const struct nmi_dnnl *object); /* oneDNN's name of its implementation */
+void nmi_dnnl_free(struct nmi_dnnl *object);
+/* The version of the oneDNN library that runs: 10000 major + 100 minor + patch. */
+int32_t nmi_dnnl_version(void);
+
+#endif
