@@ -94,7 +94,7 @@ static struct nmi_gemm_desc random_product(void)
     if (d.batch > 1 && dc_pick(0, 1)) {
         d.stride_b = 0;
     }
-    if (d.batch > 1 && dc_pick(0, 4) == 0) {
+    if (d.batch > 1 && d.stride_b != 0 && dc_pick(0, 4) == 0) { /* both shared: refused */
         d.stride_a = 0;
     }
     return d;
@@ -104,7 +104,7 @@ START_TEST(gemm_random_shapes_agree)
 {
     for (int i = 0; i < 300; i++) {
         struct nmi_gemm_desc d = random_product();
-        ck_assert_msg(check(&d), "refused");
+        ck_assert(check(&d));
     }
 }
 END_TEST
