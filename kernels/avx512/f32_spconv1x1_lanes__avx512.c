@@ -4,5 +4,4 @@
 #define XS 1
 #define FLAT 1
 #define KERNEL f32_spconv1x1_lanes
-#define KERNEL_NAME "f32_spconv1x1_lanes"
 #include "kernels/simd/spconv.inc"

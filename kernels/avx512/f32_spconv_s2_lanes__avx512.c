@@ -4,5 +4,4 @@
 #define XS 2
 #define FLAT 0
 #define KERNEL f32_spconv_s2_lanes
-#define KERNEL_NAME "f32_spconv_s2_lanes"
 #include "kernels/simd/spconv.inc"

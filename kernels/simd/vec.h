@@ -18,10 +18,17 @@
 #endif
 #define VB ((int64_t)VL * 4) /* bytes of a vector */
 
+/* KERNEL (the descriptor's name without the instruction set) makes symbol and name of a kernel. */
+#define JOIN_(a, b, c) a##b##__##c
+#define JOIN(a, b, c) JOIN_(a, b, c)
+#define TEXT_(a) #a
+#define TEXT(a) TEXT_(a)
+#define DESCRIPTOR JOIN(nmi_k_, KERNEL, ISA_NAME)
+#define KERNEL_NAME TEXT(KERNEL) "__" TEXT(ISA_NAME)
+
 #if VL == 16
-#define ISA_NAME "avx512"
+#define ISA_NAME avx512
 #define ISA NM_ISA_AVX512
-#define DESCRIPTOR(base) const struct nmi_kernel nmi_k_##base##__avx512
 typedef __m512 V;
 typedef __m512i VI;
 typedef __mmask16 VM;
@@ -56,9 +63,8 @@ typedef __mmask16 VM;
 #define TO_FLOAT(i) _mm512_cvtepi32_ps(i)
 #define POWER2(i) _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(i, SET1I(127)), 23))
 #else
-#define ISA_NAME "avx2"
+#define ISA_NAME avx2
 #define ISA NM_ISA_AVX2
-#define DESCRIPTOR(base) const struct nmi_kernel nmi_k_##base##__avx2
 typedef __m256 V;
 typedef __m256i VI;
 typedef __m256 VM;
