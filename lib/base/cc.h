@@ -11,4 +11,15 @@
 #define NMI_COUNT(array) (sizeof(array) / sizeof *(array))
 #define NMI_CACHE_LINE 64
 
+#include <stdint.h>
+
+/* Extended control register 0: the register state that the operating system saves. Only after
+ * CPUID has said OSXSAVE. */
+static inline uint64_t nmi_xgetbv0(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (uint64_t)high << 32 | low;
+}
+
 #endif

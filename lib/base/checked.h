@@ -38,7 +38,11 @@ static inline NMI_MUST_USE bool nmi_round_up(size_t value, size_t power, size_t 
     return true;
 }
 
-/* Product of the dims, all of which must be >= 0; false on overflow or a negative dim. */
+/* Bytes of one element of an nm_type; 0 for other numbers. */
+size_t nmi_type_size(int32_t type);
+
+/* Product of the dims, all of which must be >= 0; false on a negative dim or when the product of
+ * those that are not zero overflows. */
 NMI_MUST_USE bool nmi_elems(int32_t rank, const int64_t *dims, int64_t *out);
 
 /* Bytes of a dense tensor; false on overflow, a negative dim or an unknown type. */

@@ -11,6 +11,7 @@
 #define NMI_MAX_NODE_INPUTS 4096
 #define NMI_MAX_NODE_ATTRS 256
 #define NMI_MAX_THREADS 1024
+#define NMI_MAX_MESSAGE_DEPTH 256 /* the most that nm_limits.message_depth may ask for */
 #define NMI_OPSET_MIN 7
 #define NMI_OPSET_MAX 21
 

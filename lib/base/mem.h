@@ -35,7 +35,7 @@ char *nmi_arena_string(struct nmi_arena *arena, const char *s, size_t n);
 char *nmi_arena_printf(struct nmi_arena *arena, const char *format, ...) NMI_PRINTF(2, 3);
 void nmi_arena_free(struct nmi_arena *arena);
 
-/* For tests: the n-th allocation from now fails (once, or from then on); n = 0 switches it off.
+/* For tests (an allocation is a block or what an arena hands out): the n-th allocation from now fails (once, or from then on); n = 0 switches it off.
  * Not thread-safe. nmi_alloc_count counts allocations, nmi_alloc_peak the most bytes alive. */
 void nmi_alloc_fail_after(long n, int sticky);
 long nmi_alloc_count(void);

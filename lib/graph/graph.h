@@ -81,6 +81,8 @@ struct nmi_graph {
     int32_t opset; /* of the default domain */
     const char **meta; /* metadata_props: key, value, key, value ... */
     int32_t n_meta;    /* pairs */
+    int32_t *symbol_slots; /* hash table of symbol ids, so that a file of many symbols is read fast */
+    int32_t n_symbol_slots;
 };
 
 /* An empty graph; arena_limit as in nmi_arena. Free with nmi_graph_free (NULL allowed). */
@@ -91,7 +93,8 @@ void nmi_graph_free(struct nmi_graph *graph);
  * are copied. A value starts with type none, rank -1, no constant and no producer. */
 int32_t nmi_graph_add_value(struct nmi_graph *g, const char *name);
 int32_t nmi_graph_add_symbol(struct nmi_graph *g, const char *name); /* finds an equal name first */
-/* Makes a constant and a value of that type and shape; data is kept by reference. */
+/* Makes a constant and a value of that type and shape, and returns the value's id; data is kept by
+ * reference. */
 int32_t nmi_graph_add_constant(struct nmi_graph *g, const char *name, nm_type type, int32_t rank,
                                const int64_t *dims, const void *data, size_t bytes);
 /* Appends a node; sets producer of its outputs. inputs and outputs are copied, attrs is kept (it
@@ -114,7 +117,8 @@ void nmi_graph_replace(struct nmi_graph *g, int32_t from, int32_t to);
 void nmi_graph_remove_node(struct nmi_graph *g, int32_t node);
 nm_status nmi_graph_compact(struct nmi_graph *g, nm_error *err);
 
-/* A deep copy (attribute structs by size of the caller's choice; constant data by reference). */
+/* A deep copy (attribute structs by size of the caller's choice, NULL when no node has any; constant
+ * data by reference). */
 nm_status nmi_graph_copy(const struct nmi_graph *g, size_t (*attr_bytes)(uint16_t op),
                          struct nmi_graph **copy, nm_error *err);
 

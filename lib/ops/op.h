@@ -32,7 +32,8 @@ enum nmi_attr_kind {
     NMI_ATTR_INTS,   /* struct nmi_ints */
     NMI_ATTR_FLOATS, /* struct nmi_floats */
     NMI_ATTR_ENUM,   /* int64_t: index into choices ("NOTSET|SAME_UPPER|...") */
-    NMI_ATTR_TENSOR, /* int32_t: id of a constant of the graph, NMI_NONE when absent */
+    NMI_ATTR_TENSOR, /* int32_t: id of a constant of the graph, NMI_NONE when absent; nmi_propagate
+                        hands it to infer and eval as one more input, at index max_in */
     NMI_ATTR_IGNORED /* known, without meaning for inference */
 };
 
@@ -53,7 +54,8 @@ struct nmi_attr {
 /* An element of an integer value that may be a symbol: sym == NMI_NONE: the number v. */
 struct nmi_known {
     int64_t v;
-    int64_t dim; /* the symbolic dim (nmi_dim_symbol) it stands for, 0 when it is the number v */
+    int64_t dim; /* 0: the number v; else the dim it stands for: a symbol (nmi_dim_symbol), or
+                    NMI_DIM_UNKNOWN */
 };
 
 /* data: the whole value in its type, or NULL. known: int32/int64 values of rank <= 1 whose elements

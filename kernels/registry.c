@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of kernels.def, and the choice among its lines. */
+#include "kernels/kernel.h"
+
+#define X(name) extern const struct nmi_kernel nmi_k_##name;
+#include "kernels/kernels.def"
+#undef X
+
+const struct nmi_kernel *const nmi_kernels[] = {
+#define X(name) &nmi_k_##name,
+#include "kernels/kernels.def"
+#undef X
+    NULL};
+const int nmi_kernel_count = (int)NMI_COUNT(nmi_kernels) - 1;
+
+const struct nmi_kernel *nmi_kernel_find(int32_t kind, nm_isa cap, const union nmi_desc *desc,
+                                         const char **reason)
+{
+    const char *why = NULL;
+    const struct nmi_kernel *found = NULL;
+    for (int i = 0; i < nmi_kernel_count && !found; i++) {
+        const struct nmi_kernel *kernel = nmi_kernels[i];
+        if (kernel->kind != kind || kernel->isa > cap) {
+            continue;
+        }
+        const char *refusal = kernel->refuse(desc);
+        if (refusal) {
+            why = refusal;
+        } else {
+            found = kernel;
+        }
+    }
+    if (reason) {
+        *reason = why;
+    }
+    return found;
+}
+
+int32_t nmi_isa_lanes(nm_isa isa)
+{
+    return isa == NM_ISA_AVX512 ? 16 : isa == NM_ISA_AVX2 ? 8 : 0;
+}
