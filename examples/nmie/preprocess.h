@@ -7,7 +7,7 @@
 #ifndef NMIE_PREPROCESS_H
 #define NMIE_PREPROCESS_H
 
-#include "examples/nmie/resize.h"
+#include "examples/nmie/image_resize.h"
 
 #include <stdbool.h>
 #include <stddef.h>

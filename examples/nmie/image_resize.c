@@ -3,7 +3,7 @@
  * Resampling, one direction after the other. A filter is a table: for each output position the
  * first source position, and weights in fixed point that add up to one.
  */
-#include "examples/nmie/resize.h"
+#include "examples/nmie/image_resize.h"
 
 #include "examples/nmie/nmie.h"
 

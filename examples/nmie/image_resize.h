@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * resize.h - pictures made smaller or larger.
+ * image_resize.h - pictures made smaller or larger.
  *   nearest   the source pixel under the centre of each pixel: floor((2i + 1) n / 2m)
  *   bilinear  a triangle filter as wide as the reduction (antialiased), in Pillow's fixed-point
  *             arithmetic: the same bytes as Pillow's and so as most training pipelines'
  *   area      the mean over the exact area that each pixel covers
  * Bilinear and area go along the rows first and round to bytes after each direction.
  */
-#ifndef NMIE_RESIZE_H
-#define NMIE_RESIZE_H
+#ifndef NMIE_IMAGE_RESIZE_H
+#define NMIE_IMAGE_RESIZE_H
 
 #include "examples/nmie/image.h"
 
