@@ -8,8 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- loops
- * --------------------------------------------------------------------------------------- */
+/* ---- loops ---------------------------------------------------------------------------------- */
 
 NMI_BINARY_FLOATS(add, a + b)
 NMI_BINARY_FLOATS(sub, a - b)
@@ -44,8 +43,7 @@ NMI_BINARY_FLOATS(min, a < b || a != a ? a : b)
 NMI_BINARY_INTS(max, a > b ? a : b)
 NMI_BINARY_INTS(min, a < b ? a : b)
 
-/* ---- two inputs
- * ---------------------------------------------------------------------------------- */
+/* ---- two inputs ----------------------------------------------------------------------------- */
 
 /* What one element of a symbolic sum, difference, product or quotient is. */
 static struct nmi_known combine(int op, struct nmi_known a, struct nmi_known b)
@@ -176,8 +174,7 @@ static nm_status Mod_eval(const struct nmi_eval *e, nm_error *err)
     return nmi_binary_eval(e, a->fmod != 0 ? c_sign : divisor_sign, err);
 }
 
-/* ---- any number of inputs
- * ------------------------------------------------------------------------ */
+/* ---- any number of inputs ------------------------------------------------------------------- */
 
 static nm_status infer_variadic(struct nmi_infer *in, nm_error *err)
 {
@@ -234,8 +231,7 @@ static nm_status Mean_eval(const struct nmi_eval *e, nm_error *err)
     return NM_OK;
 }
 
-/* ---- descriptors
- * --------------------------------------------------------------------------------- */
+/* ---- descriptors ---------------------------------------------------------------------------- */
 
 #define ARITHMETIC(id, first, accepted, least, most, infer_fn, ...)                                \
     const struct nmi_op nmi_op_##id = {.name = #id,                                                \

@@ -34,8 +34,7 @@ static enum wide_kind kind_of(nm_type type)
     }
 }
 
-/* ---- loads
- * --------------------------------------------------------------------------------------- */
+/* ---- loads ---------------------------------------------------------------------------------- */
 
 #define LOAD(name, T, field, expr)                                                                 \
     static void load_##name(const void *in, int64_t at, int64_t n, union wide *w)                  \
@@ -66,8 +65,7 @@ static void (*const loads[NMI_TYPES])(const void *, int64_t, int64_t, union wide
     [NM_U64] = load_u64,   [NM_F16] = load_f16, [NM_BF16] = load_bf16, [NM_F32] = load_f32,
     [NM_F64] = load_f64};
 
-/* ---- stores
- * -------------------------------------------------------------------------------------- */
+/* ---- stores --------------------------------------------------------------------------------- */
 
 /* v in [low, end) as T, cut towards zero; else the nearest end of T. end is a power of two: exact.
  */
@@ -123,8 +121,7 @@ static void (*const stores[NMI_TYPES][3])(void *, int64_t, int64_t, const union 
     [NM_F32] = STORE_ROW(f32),  [NM_F64] = STORE_ROW(f64), [NM_F16] = STORE_ROW(f16),
     [NM_BF16] = STORE_ROW(bf16)};
 
-/* ---- operator
- * ------------------------------------------------------------------------------------ */
+/* ---- operator ------------------------------------------------------------------------------- */
 
 struct cast_attrs {
     int64_t to;

@@ -70,8 +70,7 @@ static nm_status Not_eval(const struct nmi_eval *e, nm_error *err)
     return NM_OK;
 }
 
-/* ---- Where
- * --------------------------------------------------------------------------------------- */
+/* ---- Where ---------------------------------------------------------------------------------- */
 
 static nm_status infer_where(struct nmi_infer *in, nm_error *err)
 {
@@ -130,8 +129,7 @@ static nm_status Where_eval(const struct nmi_eval *e, nm_error *err)
     return NM_OK;
 }
 
-/* ---- descriptors
- * --------------------------------------------------------------------------------- */
+/* ---- descriptors ---------------------------------------------------------------------------- */
 
 #define COMPARE(id, first, inputs, accepted, infer_fn, text)                                       \
     const struct nmi_op nmi_op_##id = {.name = #id,                                                \
