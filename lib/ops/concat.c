@@ -5,7 +5,7 @@
 #include "lib/ops/helpers.h"
 #include <string.h>
 
-/* ---- Concat -------------------------------------------------------------------------------- */
+/* ---- Concat --------------------------------------------------------------------------------- */
 
 static const struct nmi_attr concat_attr[] = {{.name = "axis",
                                                .kind = NMI_ATTR_INT,
@@ -121,7 +121,7 @@ const struct nmi_op nmi_op_Concat = {.name = "Concat",
                                      .eval = eval_concat,
                                      .doc = ""};
 
-/* ---- Split --------------------------------------------------------------------------------- */
+/* ---- Split ---------------------------------------------------------------------------------- */
 
 struct split_attrs {
     int64_t axis, num_outputs;

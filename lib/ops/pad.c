@@ -9,6 +9,8 @@
 #include <math.h>
 #include <string.h>
 
+#define MAX_PAD ((int64_t)1 << 48)
+
 enum { MODE_CONSTANT, MODE_REFLECT, MODE_EDGE, MODE_WRAP };
 
 static const struct nmi_attr pad_attr[] = {{.name = "mode",
@@ -74,7 +76,8 @@ static nm_status padded_dim(int64_t mode, int64_t dim, int64_t begin, int64_t en
         return NM_OK;
     }
     int64_t half;
-    if (!nmi_add_i64(dim, begin, &half) || !nmi_add_i64(half, end, out) || *out < 0) {
+    bool sane = begin >= -MAX_PAD && begin <= MAX_PAD && end >= -MAX_PAD && end <= MAX_PAD;
+    if (!sane || !nmi_add_i64(dim, begin, &half) || !nmi_add_i64(half, end, out) || *out < 0) {
         return nmi_fail(err, NM_ESHAPE, "pads of %lld and %lld do not fit an axis of %lld elements",
                         (long long)begin, (long long)end, (long long)dim);
     }
@@ -132,7 +135,7 @@ static nm_status infer_pad(struct nmi_infer *in, nm_error *err)
     return NM_OK;
 }
 
-/* ---- evaluation ---------------------------------------------------------------------------- */
+/* ---- evaluation ----------------------------------------------------------------------------- */
 
 /* Where position i of a padded axis comes from; i counts from the axis' own first element. */
 static int64_t source(int64_t mode, int64_t dim, int64_t i)
@@ -216,7 +219,7 @@ static void pad_all(const struct padding *p)
         for (int32_t i = 0; i < last; i++) {
             int64_t at = p->map[i][index[i]];
             inside = inside && at >= 0;
-            offset += at * p->stride[i];
+            offset += inside ? at * p->stride[i] : 0;
         }
         const char *from = (const char *)p->x->data + offset * (int64_t)p->size;
         pad_row(p, (char *)p->y->data + (size_t)r * pitch, inside ? from : NULL);
@@ -238,7 +241,7 @@ static nm_status read_pads(const struct nmi_eval *e, int64_t *begin, int64_t *en
     const struct nmi_tensor *x = e->in[0];
     NMI_TRY(spread(&pads, axes_in != NULL ? &axes : NULL, x->rank, begin, end, err));
     for (int32_t i = 0; i < x->rank; i++) {
-        int64_t out;
+        int64_t out = 0;
         NMI_TRY(padded_dim(a->mode, x->dims[i], begin[i], end[i], &out, err));
         if (out != e->out[0].dims[i]) {
             return nmi_fail(err, NM_EINVAL, "its pads are not those that it was planned for");

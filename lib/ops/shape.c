@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- Shape --------------------------------------------------------------------------------- */
+/* ---- Shape ---------------------------------------------------------------------------------- */
 
 struct shape_attrs {
     int64_t start, end;
@@ -87,7 +87,7 @@ const struct nmi_op nmi_op_Shape = {.name = "Shape",
                                     .eval = eval_shape,
                                     .doc = ""};
 
-/* ---- Size ---------------------------------------------------------------------------------- */
+/* ---- Size ----------------------------------------------------------------------------------- */
 
 static nm_status infer_size(struct nmi_infer *in, nm_error *err)
 {
@@ -119,7 +119,7 @@ const struct nmi_op nmi_op_Size = {.name = "Size",
                                    .eval = eval_size,
                                    .doc = ""};
 
-/* ---- ConstantOfShape ----------------------------------------------------------------------- */
+/* ---- ConstantOfShape ------------------------------------------------------------------------ */
 
 struct fill_attrs {
     int32_t value;
@@ -184,7 +184,7 @@ const struct nmi_op nmi_op_ConstantOfShape = {.name = "ConstantOfShape",
                                               .eval = eval_fill,
                                               .doc = ""};
 
-/* ---- Constant ------------------------------------------------------------------------------ */
+/* ---- Constant ------------------------------------------------------------------------------- */
 
 #define NO_INT INT64_MIN /* value_int is absent */
 
