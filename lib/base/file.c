@@ -67,8 +67,8 @@ void nmi_file_close(int fd)
 
 nm_status nmi_file_read(const char *path, uint64_t limit, void **bytes, size_t *size, nm_error *err)
 {
-    int fd;
-    uint64_t n;
+    int fd = -1;
+    uint64_t n = 0;
     NMI_TRY(open_regular(path, &fd, &n, err));
     void *p = NULL;
     nm_status status;
@@ -91,8 +91,7 @@ out:
     return NM_OK;
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------------- */
+/* ---- writing -------------------------------------------------------------------------------- */
 
 /* A new file beside path; its name in temporary[size]. */
 static int create_beside(const char *path, char *temporary, size_t size)
