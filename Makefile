@@ -1,76 +1,162 @@
 # SPDX-License-Identifier: Apache-2.0
 # libnm: `make demo` sets up, builds and shows; `make check` sets up and tests. All output: build/.
+# Variables: CC, CFLAGS, LDFLAGS, PREFIX, LIBDIR, DESTDIR, CI=1 (warnings are errors), NO_SETUP=1 (install
+# no packages), V=1 (whole commands), NM_TEST_MODELS=DIR (real networks, for the tests that want them).
 
-B        := build
-VERSION  := 1.0.0
+B         := build
+VERSION   := 1.0.0
 SOVERSION := 1
-CC       ?= cc
-AR       ?= ar
-PROTOC_C ?= protoc-c
-CFLAGS   ?= -O2 -g
-WARN     := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
+CC        ?= cc
+AR        ?= ar
+PROTOC_C  ?= protoc-c
+CFLAGS    ?= -O2 -g
+WARN      := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 ifdef CI
-WARN     += -Werror
+WARN      += -Werror
 endif
-STD      := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -fno-math-errno -ffp-contract=off
-INC      := -I. -Iinclude -I$(B)/gen
-OMP      := -fopenmp
-LDLIBS   := -ldnnl -lprotobuf-c -lm
+STD       := -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -fno-math-errno -ffp-contract=off
+INC       := -I. -Iinclude -I$(B)/gen
+OMP       := -fopenmp
+LDLIBS    := -ldnnl -lprotobuf-c -lm
+SAY       := @$(if $(V),:,echo) # the short line for a command
+Q         := $(if $(V),,@)
+COMPILE    = $(CC) $(STD) $(WARN) $(INC) $(CFLAGS) $(ROOM) -MMD -MP
 
-LIB_SRC    := $(sort $(wildcard lib/*/*.c) $(wildcard kernels/*.c kernels/ref/*.c kernels/avx2/*.c kernels/avx512/*.c kernels/dnnl/*.c))
-LIB_OBJ    := $(LIB_SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/onnx.pb-c.o
-NMIE_SRC   := $(sort $(wildcard examples/nmie/*.c))
-NMIE_OBJ   := $(NMIE_SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/onnx.pb-c.o
-TEST_SRC   := $(sort $(wildcard tests/*/test_*.c))
-TEST_BIN   := $(TEST_SRC:tests/%.c=$(B)/tests/%)
-TEST_HELP  := $(sort $(wildcard tests/support/*.c))
-TEST_HELP_OBJ := $(TEST_HELP:%.c=$(B)/obj/%.o)
+PREFIX    ?= /usr/local
+BINDIR    ?= $(PREFIX)/bin
+LIBDIR    ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DATADIR   ?= $(PREFIX)/share
+DOCDIR    ?= $(DATADIR)/doc/nm
+MANDIR    ?= $(DATADIR)/man
 
-.PHONY: all demo check setup clean lib tests
+SO        := $(B)/libnm.so.$(SOVERSION)
+LIB_SRC   := $(sort $(wildcard lib/*/*.c kernels/*.c kernels/ref/*.c kernels/avx2/*.c \
+                 kernels/avx512/*.c kernels/dnnl/*.c))
+LIB_OBJ   := $(LIB_SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/onnx.pb-c.o
+NMIE_SRC  := $(sort $(wildcard examples/nmie/*.c))
+NMIE_OBJ  := $(NMIE_SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/onnx.pb-c.o
+HELP_SRC  := $(sort $(wildcard tests/support/*.c))
+HELP_OBJ  := $(HELP_SRC:%.c=$(B)/obj/%.o)
+TEST_BIN  := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/*/test_*.c)))
+SLOW_BIN  := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/*/slow_*.c)))
+
+.PHONY: all lib tests setup demo check check-nets run-demo run-check run-check-nets clean \
+        install uninstall
+.DELETE_ON_ERROR:
 all: lib $(B)/nmie
-
-lib: $(B)/libnm.so.$(SOVERSION) $(B)/libnm.a
-
-# ---- compile ---------------------------------------------------------------------------------------
-$(B)/obj/lib/ops/%.o: CFLAGS += -O3
-$(B)/obj/kernels/%.o: CFLAGS += -O3
-$(B)/obj/kernels/avx2/%.o: CFLAGS += -mavx2 -mfma
-$(B)/obj/kernels/avx512/%.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
-$(B)/obj/lib/base/parallel.o: CFLAGS += $(OMP)
-
-$(B)/obj/%.o: %.c $(B)/gen/onnx.pb-c.h
-	@mkdir -p $(@D)
-	$(CC) $(STD) $(WARN) $(INC) $(CFLAGS) -MMD -MP -c -o $@ $<
-
-$(B)/gen/onnx.pb-c.c $(B)/gen/onnx.pb-c.h: lib/onnx/onnx.proto
-	@mkdir -p $(B)/gen
-	$(PROTOC_C) --c_out=$(B)/gen -I lib/onnx lib/onnx/onnx.proto
-
-$(B)/obj/gen/onnx.pb-c.o: $(B)/gen/onnx.pb-c.c
-	@mkdir -p $(@D)
-	$(CC) $(STD) $(INC) $(CFLAGS) -c -o $@ $<
-
-# ---- link ------------------------------------------------------------------------------------------
-$(B)/libnm.a: $(LIB_OBJ)
-	rm -f $@
-	$(AR) rcsD $@ $^
-
-$(B)/libnm.so.$(SOVERSION): $(LIB_OBJ) lib/api/nm.map
-	$(CC) -shared -Wl,-soname,libnm.so.$(SOVERSION) -Wl,--version-script,lib/api/nm.map \
-	    -Wl,--no-undefined -Wl,-z,relro,-z,now,-z,nodelete $(LDFLAGS) -o $@ $(LIB_OBJ) $(OMP) $(LDLIBS)
-
-$(B)/nmie: $(NMIE_OBJ) $(B)/libnm.so.$(SOVERSION)
-	$(CC) $(LDFLAGS) -o $@ $(NMIE_OBJ) $(B)/libnm.so.$(SOVERSION) -Wl,-rpath,'$$ORIGIN' \
-	    $(LDLIBS) -lpng -ljpeg
-
-# ---- test ------------------------------------------------------------------------------------------
+lib: $(SO) $(B)/libnm.a
 tests: $(TEST_BIN)
-$(B)/tests/%: tests/%.c $(B)/libnm.a $(TEST_HELP_OBJ)
+
+# ---- the two commands, and the slow one -------------------------------------------------------------
+# Set-up comes first and the build in a second make, which then sees what has been installed.
+demo check check-nets: setup
+	@$(MAKE) --no-print-directory run-$@
+
+setup:
+ifndef NO_SETUP
+	@CC='$(CC)' PROTOC_C='$(PROTOC_C)' sh .ci/setup
+endif
+
+run-demo: all
+	@sh examples/demo.sh
+
+run-check: all $(TEST_BIN)
+	@B='$(B)' CC='$(CC)' MAKE='$(MAKE)' sh tests/run.sh $(TEST_BIN)
+
+run-check-nets: all $(SLOW_BIN)
+	@B='$(B)' CC='$(CC)' MAKE='$(MAKE)' sh tests/run.sh $(SLOW_BIN)
+
+# ---- compile ----------------------------------------------------------------------------------------
+# ROOM: what one folder or file needs beyond CFLAGS. Only an instruction set's folder gets its flags.
+$(B)/obj/lib/ops/%.o $(B)/obj/kernels/%.o: ROOM := -O3
+$(B)/obj/kernels/avx2/%.o: ROOM := -O3 -mavx2 -mfma
+$(B)/obj/kernels/avx512/%.o: ROOM := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma \
+                                     -mprefer-vector-width=512
+$(B)/obj/lib/base/parallel.o: ROOM := $(OMP)
+
+$(B)/obj/%.o: %.c | $(B)/gen/onnx.pb-c.h
 	@mkdir -p $(@D)
-	$(CC) $(STD) $(WARN) $(INC) $(CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(TEST_HELP_OBJ) $(B)/libnm.a \
-	    $(OMP) $(shell pkg-config --libs check) $(LDLIBS)
+	$(SAY) '  cc    $<'
+	$(Q)$(COMPILE) -c -o $@ $<
+
+# protobuf-c: CVE-2022-48468 was fixed in 1.4.1; 1.5.0 frees a pointer that it did not set.
+$(B)/gen/onnx.pb-c.h: lib/onnx/onnx.proto
+	@mkdir -p $(B)/gen
+	@pkg-config --atleast-version=1.4.1 libprotobuf-c && ! pkg-config --exact-version=1.5.0 \
+	    libprotobuf-c || { echo 'protobuf-c >= 1.4.1, and not 1.5.0, is needed' >&2; exit 1; }
+	$(SAY) '  gen   $@'
+	$(Q)$(PROTOC_C) --c_out=$(B)/gen -I lib/onnx lib/onnx/onnx.proto
+
+$(B)/gen/onnx.pb-c.c: $(B)/gen/onnx.pb-c.h ;
+
+$(B)/obj/gen/onnx.pb-c.o: $(B)/gen/onnx.pb-c.c $(B)/gen/onnx.pb-c.h
+	@mkdir -p $(@D)
+	$(SAY) '  cc    $<'
+	$(Q)$(CC) $(STD) $(INC) $(CFLAGS) -c -o $@ $<
+
+# ---- link -------------------------------------------------------------------------------------------
+$(B)/libnm.a: $(LIB_OBJ)
+	$(SAY) '  ar    $@'
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+$(SO): $(LIB_OBJ) lib/api/nm.map
+	$(SAY) '  link  $@'
+	$(Q)$(CC) -shared $(CFLAGS) -Wl,-soname,$(@F) -Wl,--version-script,lib/api/nm.map \
+	    -Wl,--no-undefined -Wl,-z,relro,-z,now,-z,nodelete -Wl,--as-needed $(LDFLAGS) -o $@ \
+	    $(LIB_OBJ) $(OMP) $(LDLIBS)
+
+LINK_NMIE = $(CC) $(CFLAGS) $(LDFLAGS) $(NMIE_OBJ) $(SO) -Wl,--as-needed $(LDLIBS) -lpng -ljpeg
+$(B)/nmie: $(NMIE_OBJ) $(SO)
+	$(SAY) '  link  $@'
+	$(Q)$(LINK_NMIE) -Wl,-rpath,'$$ORIGIN' -o $@
+
+CHECK_LIBS = $(shell pkg-config --libs check)
+$(B)/tests/%: tests/%.c $(B)/libnm.a $(HELP_OBJ)
+	@mkdir -p $(@D)
+	$(SAY) '  test  $<'
+	$(Q)$(COMPILE) -MT $@ -MF $@.d $(LDFLAGS) -o $@ $< $(HELP_OBJ) $(B)/libnm.a $(OMP) $(CHECK_LIBS) \
+	    $(LDLIBS)
+
+# ---- install ----------------------------------------------------------------------------------------
+# NetworkManager owns libnm.so, libnm.pc and include/libnm: the development link and the archive
+# stay in $(LIBDIR)/nm, and nm.pc names files, never -lnm.
+DOCS     := README.md LICENSE $(sort $(wildcard docs/*.md))
+MAN1     := $(sort $(wildcard docs/man/*.1))
+MAN3     := $(sort $(wildcard docs/man/*.3))
+FILL      = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+                -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@OMP@|$(OMP_LIB)|'
+OMP_LIB   = $(if $(findstring clang,$(CC)),-lomp,-lgomp) # the archive's users link it themselves
+INSTALL  ?= install
+D         = $(DESTDIR)
+
+install: all
+	$(INSTALL) -d $(D)$(BINDIR) $(D)$(LIBDIR)/nm $(D)$(LIBDIR)/pkgconfig $(D)$(INCLUDEDIR)/nm \
+	    $(D)$(DOCDIR)
+	$(INSTALL) -m 644 include/nm/nm.h $(D)$(INCLUDEDIR)/nm/nm.h
+	$(INSTALL) -m 644 $(SO) $(D)$(LIBDIR)/libnm.so.$(VERSION)
+	ln -sf libnm.so.$(VERSION) $(D)$(LIBDIR)/libnm.so.$(SOVERSION)
+	ln -sf ../libnm.so.$(SOVERSION) $(D)$(LIBDIR)/nm/libnm.so
+	$(INSTALL) -m 644 $(B)/libnm.a $(D)$(LIBDIR)/nm/libnm.a
+	$(FILL) pkgconfig/nm.pc.in > $(D)$(LIBDIR)/pkgconfig/nm.pc
+	$(FILL) pkgconfig/nm-static.pc.in > $(D)$(LIBDIR)/pkgconfig/nm-static.pc
+	$(LINK_NMIE) -Wl,-rpath,'$$ORIGIN/'$$(realpath -m --relative-to=$(BINDIR) $(LIBDIR)) \
+	    -o $(D)$(BINDIR)/nmie
+	$(INSTALL) -m 644 $(DOCS) $(D)$(DOCDIR)
+	$(if $(MAN1),$(INSTALL) -d $(D)$(MANDIR)/man1 && $(INSTALL) -m 644 $(MAN1) $(D)$(MANDIR)/man1)
+	$(if $(MAN3),$(INSTALL) -d $(D)$(MANDIR)/man3 && $(INSTALL) -m 644 $(MAN3) $(D)$(MANDIR)/man3)
+
+uninstall:
+	rm -f $(D)$(INCLUDEDIR)/nm/nm.h $(D)$(LIBDIR)/libnm.so.$(VERSION) \
+	    $(D)$(LIBDIR)/libnm.so.$(SOVERSION) $(D)$(LIBDIR)/nm/libnm.so $(D)$(LIBDIR)/nm/libnm.a \
+	    $(D)$(LIBDIR)/pkgconfig/nm.pc $(D)$(LIBDIR)/pkgconfig/nm-static.pc $(D)$(BINDIR)/nmie \
+	    $(addprefix $(D)$(DOCDIR)/,$(notdir $(DOCS))) \
+	    $(addprefix $(D)$(MANDIR)/man1/,$(notdir $(MAN1))) \
+	    $(addprefix $(D)$(MANDIR)/man3/,$(notdir $(MAN3)))
+	for d in $(D)$(INCLUDEDIR)/nm $(D)$(LIBDIR)/nm $(D)$(DOCDIR); do \
+	    if [ -d $$d ]; then rmdir --ignore-fail-on-non-empty $$d; fi; done
 
 clean:
 	rm -rf $(B)
 
--include $(LIB_OBJ:.o=.d) $(NMIE_OBJ:.o=.d) $(TEST_BIN:=.d) $(TEST_HELP_OBJ:.o=.d)
+-include $(LIB_OBJ:.o=.d) $(NMIE_OBJ:.o=.d) $(HELP_OBJ:.o=.d) $(TEST_BIN:=.d) $(SLOW_BIN:=.d)

@@ -91,8 +91,7 @@ out:
     return NM_OK;
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------------- */
+/* ---- writing -------------------------------------------------------------------------------- */
 
 /* A new file beside path; its name in temporary[size]. */
 static int create_beside(const char *path, char *temporary, size_t size)

@@ -15,7 +15,7 @@ static void make_printable(char *s)
     }
 }
 
-nm_status nmi_fail(nm_error *err, nm_status status, const char *format, ...)
+nm_status nmi_fail_set(nm_error *err, nm_status status, const char *format, ...)
 {
     if (!err) {
         return status;
@@ -30,11 +30,6 @@ nm_status nmi_fail(nm_error *err, nm_status status, const char *format, ...)
     make_printable(err->message);
     err->status = status;
     return status;
-}
-
-nm_status nmi_fail_memory(nm_error *err, size_t bytes, const char *what)
-{
-    return nmi_fail(err, NM_ENOMEM, "%s: no memory for %zu bytes", what, bytes);
 }
 
 nm_status nmi_fail_in(nm_error *err, nm_status status, const char *format, ...)

@@ -52,8 +52,7 @@ void nmi_graph_remove_node(struct nmi_graph *g, int32_t node)
     gone->n_inputs = gone->n_outputs = 0;
 }
 
-/* ---- compact: Kahn's algorithm with a heap of ready nodes, so that the earliest goes first
- * ---------- */
+/* ---- compact: Kahn's algorithm with a heap of ready nodes, so that the earliest goes first -- */
 
 struct sorting {
     struct nmi_graph *g;

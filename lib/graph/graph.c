@@ -72,8 +72,7 @@ int32_t nmi_graph_add_value(struct nmi_graph *g, const char *name)
     return g->n_values++;
 }
 
-/* ---- symbols
- * ------------------------------------------------------------------------------------- */
+/* ---- symbols -------------------------------------------------------------------------------- */
 
 /* The slot of the name: its symbol's, or the free one where it belongs. */
 static int32_t *find_slot(const struct nmi_graph *g, const char *name)
@@ -130,8 +129,7 @@ int32_t nmi_graph_add_symbol(struct nmi_graph *g, const char *name)
     return g->n_symbols++;
 }
 
-/* ---- constants and nodes
- * -------------------------------------------------------------------------- */
+/* ---- constants and nodes -------------------------------------------------------------------- */
 
 int32_t nmi_graph_add_constant(struct nmi_graph *g, const char *name, nm_type type, int32_t rank,
                                const int64_t *dims, const void *data, size_t bytes)

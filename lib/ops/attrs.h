@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Attribute structs that passes and the plan read. Structs of other operators stay in their file. */
+/* Attribute structs that passes and the plan read. Structs of other operators stay in their file.
+ */
 #ifndef NM_OPS_ATTRS_H
 #define NM_OPS_ATTRS_H
 
@@ -13,7 +14,7 @@ enum nmi_auto_pad { NMI_PAD_NOTSET, NMI_PAD_SAME_UPPER, NMI_PAD_SAME_LOWER, NMI_
  */
 struct nmi_conv_attrs {
     int64_t group;
-    int64_t auto_pad; /* enum nmi_auto_pad */
+    int64_t auto_pad;                                       /* enum nmi_auto_pad */
     struct nmi_ints kernel_shape, strides, dilations, pads; /* n = 0: default */
     struct nmi_ints output_padding, output_shape;           /* ConvTranspose only */
     struct nmi_act act;
@@ -77,12 +78,26 @@ nm_status nmi_window_resolve(const struct nmi_ints *kernel, const struct nmi_int
                              const int64_t *in_dims, struct nmi_window *w, const char *node,
                              nm_error *err);
 
-/* Descriptors of kernels/kernel.h for nodes whose shapes are known: what the plan asks kernels for. */
+/* Descriptors of kernels/kernel.h for nodes whose shapes are known: what the plan asks kernels for.
+ */
 nm_status nmi_conv_describe(const struct nmi_conv_attrs *attrs, const struct nmi_tensor *x,
                             const struct nmi_tensor *w, const struct nmi_tensor *y, bool bias,
                             const char *node, struct nmi_conv_desc *desc, nm_error *err);
+/* desc->pad of a transposed convolution is what ONNX calls pads; desc->y says the rest. */
+nm_status nmi_deconv_describe(const struct nmi_conv_attrs *attrs, const struct nmi_tensor *x,
+                              const struct nmi_tensor *w, const struct nmi_tensor *y, bool bias,
+                              const char *node, struct nmi_conv_desc *desc, nm_error *err);
 nm_status nmi_pool_describe(uint16_t op, const struct nmi_pool_attrs *attrs,
                             const struct nmi_tensor *x, const struct nmi_tensor *y,
                             const char *node, struct nmi_pool_desc *desc, nm_error *err);
+
+/* const_b is left false. c: Gemm's third input, or NULL. MatMul whose batches do not follow each
+ * other with one stride is NM_EUNSUPPORTED (eval does such batches one by one). */
+nm_status nmi_gemm_describe(const struct nmi_gemm_attrs *attrs, const struct nmi_tensor *a,
+                            const struct nmi_tensor *b, const struct nmi_tensor *c,
+                            const char *node, struct nmi_gemm_desc *desc, nm_error *err);
+nm_status nmi_matmul_describe(const struct nmi_gemm_attrs *attrs, const struct nmi_tensor *a,
+                              const struct nmi_tensor *b, const char *node,
+                              struct nmi_gemm_desc *desc, nm_error *err);
 
 #endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Matrix product on oneDNN. A [n] bias is oneDNN's own; every other bias (and beta) is written to y
+ * first, and the product is added to it ("sum"). alpha is multiplied into constant weights while
+ * they are packed; otherwise it must be 1.
+ */
+#include "kernels/dnnl/dnnl_object.h"
+#include <stdio.h>
+#include <string.h>
+
+void nmi_dnnl_gemm_prefill(const struct nmi_gemm_desc *d, const float *bias, float *y)
+{
+    for (int64_t b = 0; b < d->batch; b++) {
+        for (int64_t i = 0; i < d->m; i++) {
+            float *row = y + b * d->stride_c + i * d->n;
+            const float *from = d->bias_rank == 2 ? bias + i * d->n : bias;
+            bool scalar = d->bias_rank < 0;
+            float value = d->beta * (d->bias_rank == -2 ? bias[i] : bias[0]);
+            for (int64_t j = 0; j < d->n; j++) {
+                row[j] = scalar ? value : d->beta * from[j];
+            }
+        }
+    }
+}
+
+/* Batches that share b and lie one behind the other are more rows of one product. */
+static struct nmi_gemm_desc fold_batch(const struct nmi_gemm_desc *d)
+{
+    struct nmi_gemm_desc folded = *d;
+    bool dense = d->stride_a == d->m * d->k && d->stride_c == d->m * d->n && !d->trans_a;
+    if (d->batch > 1 && d->stride_b == 0 && dense) {
+        folded.m *= d->batch;
+        folded.batch = 1;
+    }
+    return folded;
+}
+
+/* rows x cols, transposed in memory or not; one batch or many. */
+static dnnl_status_t matrix(struct nmi_md *out, const struct nmi_gemm_desc *d, int64_t rows,
+                            int64_t cols, int64_t batch_stride, bool transposed)
+{
+    bool shared = batch_stride == 0;
+    dnnl_dims_t dims = {shared ? 1 : d->batch, rows, cols};
+    dnnl_dims_t strides = {shared ? rows * cols : batch_stride, transposed ? 1 : cols,
+                           transposed ? rows : 1};
+    int skip = d->batch == 1 ? 1 : 0;
+    return nmi_md_strides(out, 3 - skip, dims + skip, strides + skip);
+}
+
+/* a, c and bias as an inner product or a matmul wants them; weights in any format if constant. */
+static dnnl_status_t fill_matmul(struct nmi_dnnl *o, struct nmi_layer *l,
+                                 const struct nmi_gemm_desc *d, bool native_bias)
+{
+    struct nmi_md *b = d->const_b ? &o->plain : &l->weights;
+    dnnl_dims_t dims = {d->stride_b == 0 ? 1 : d->batch, d->k, d->n}, bias = {1, 1, d->n};
+    int skip = d->batch == 1 ? 1 : 0;
+    l->kind = NMI_LAYER_MATMUL;
+    dnnl_status_t s = matrix(&l->src, d, d->m, d->k, d->stride_a, d->trans_a);
+    if (s == dnnl_success) {
+        s = matrix(&l->dst, d, d->m, d->n, d->stride_c, false);
+    }
+    if (s == dnnl_success) {
+        s = matrix(b, d, d->k, d->n, d->stride_b, d->trans_b);
+    }
+    if (s == dnnl_success && native_bias) {
+        s = nmi_md_tag(&l->bias, 3 - skip, bias + skip, skip ? dnnl_ab : dnnl_abc);
+    }
+    if (s == dnnl_success && d->const_b) {
+        s = nmi_md_tag(&l->weights, 3 - skip, dims + skip, dnnl_format_tag_any);
+    }
+    return s;
+}
+
+static dnnl_status_t fill_inner(struct nmi_dnnl *o, struct nmi_layer *l,
+                                const struct nmi_gemm_desc *d, bool native_bias)
+{
+    dnnl_dims_t src = {d->m, d->k}, weights = {d->n, d->k}, dst = {d->m, d->n}, bias = {d->n};
+    l->kind = NMI_LAYER_INNER;
+    dnnl_status_t s = nmi_md_tag(&l->src, 2, src, dnnl_ab);
+    if (s == dnnl_success) {
+        s = nmi_md_tag(&l->dst, 2, dst, dnnl_ab);
+    }
+    if (s == dnnl_success && native_bias) {
+        s = nmi_md_tag(&l->bias, 1, bias, dnnl_a);
+    }
+    if (s == dnnl_success) {
+        s = nmi_md_tag(&o->plain, 2, weights, d->trans_b ? dnnl_ab : dnnl_ba);
+    }
+    return s == dnnl_success ? nmi_md_tag(&l->weights, 2, weights, dnnl_format_tag_any) : s;
+}
+
+static nm_status try_layer(struct nmi_dnnl *o, const struct nmi_gemm_desc *d, bool inner,
+                           nm_error *err)
+{
+    struct nmi_layer l = {0};
+    bool native_bias = d->bias_rank == 1 && d->beta == 1.0f;
+    dnnl_status_t made =
+        inner ? fill_inner(o, &l, d, native_bias) : fill_matmul(o, &l, d, native_bias);
+    nm_status s = nmi_dnnl_check(made, o, "describe its matrices", err);
+    if (s == NM_OK) {
+        s = nmi_dnnl_attr(o, &l, d->act, o->prefill, err);
+    }
+    if (s == NM_OK) {
+        s = nmi_dnnl_describe(o, &l, err);
+    }
+    if (s != NM_OK) {
+        nmi_md_free(&o->plain);
+    }
+    nmi_layer_free(&l);
+    return s;
+}
+
+nm_status nmi_dnnl_make_gemm(struct nmi_dnnl *o, const struct nmi_gemm_desc *desc, nm_error *err)
+{
+    struct nmi_gemm_desc d = fold_batch(desc);
+    snprintf(o->what, sizeof o->what, "product of %lld x %lldx%lld by %lldx%lld%s",
+             (long long)d.batch, (long long)d.m, (long long)d.k, (long long)d.k, (long long)d.n,
+             d.const_b ? " (constant)" : "");
+    if (d.batch < 1 || d.m < 1 || d.n < 1 || d.k < 1) {
+        return nmi_fail(err, NM_EUNSUPPORTED, "oneDNN: %s: empty", o->what);
+    }
+    if (d.alpha != 1.0f && !d.const_b) {
+        return nmi_fail(err, NM_EUNSUPPORTED, "oneDNN: %s: alpha is %g, and b is not constant",
+                        o->what, (double)d.alpha);
+    }
+    o->scale = d.alpha;
+    o->gemm = *desc;
+    o->prefill = d.bias_rank != 0 && d.beta != 0.0f && (d.bias_rank != 1 || d.beta != 1.0f);
+    if (d.const_b && d.batch == 1 && !d.trans_a && try_layer(o, &d, true, NULL) == NM_OK) {
+        return NM_OK;
+    }
+    return try_layer(o, &d, false, err);
+}
