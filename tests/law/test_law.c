@@ -314,7 +314,7 @@ START_TEST(files_open_with_the_licence)
 }
 END_TEST
 
-/* "_<FILE>_H\n": how the guard NM_<FOLDER>_<FILE>_H ends. */
+/* "_<FILE>_H\n": how the guard NM_<FOLDER>_<FILE>_H (in the tool: NMIE_<FILE>_H) ends. */
 static void guard_end(const char *path, char *end, size_t size)
 {
     snprintf(end, size, "_%s\n", strrchr(path, '/') + 1);
@@ -328,10 +328,10 @@ START_TEST(headers_have_their_guard)
     for (int i = 0; i < n_sources; i++) {
         char end[300];
         guard_end(sources[i].path, end, sizeof end);
-        const char *guard = strstr(sources[i].code, "#ifndef NM_");
+        const char *guard = strstr(sources[i].code, "#ifndef NM");
         const char *found = guard ? strstr(guard, end) : NULL;
         if (ends_with(sources[i].path, ".h") && (!found || found > strchr(guard, '\n'))) {
-            VIOLATION(&sources[i], 0, "has no guard NM_<FOLDER>%.*s", (int)strlen(end) - 1, end);
+            VIOLATION(&sources[i], 0, "has no guard NM..%.*s", (int)strlen(end) - 1, end);
         }
     }
     ck_assert_int_eq(violations, 0);
