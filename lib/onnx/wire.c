@@ -41,7 +41,7 @@ struct walk {
     const uint8_t *bytes;
     const nm_limits *limits;
     uint64_t heap_limit;
-    struct frame stack[NMI_WIRE_DEPTH];
+    struct frame *stack; /* max_depth frames */
     uint32_t depth, max_depth;
     size_t at;
     struct nmi_wire *wire;
@@ -165,9 +165,11 @@ static size_t element_size(ProtobufCType type)
 /* ---- charging ----------------------------------------------------------------------------------
  */
 
+/* An arena rounds up to 16 bytes, and to 64 what is large. */
 static nm_status charge(struct walk *w, uint64_t bytes)
 {
-    w->wire->heap += (bytes + 15) & ~(uint64_t)15;
+    uint64_t unit = bytes < 192 ? 15 : 63;
+    w->wire->heap += (bytes + unit) & ~unit;
     if (w->wire->heap > w->heap_limit) {
         return nmi_fail(w->err, NM_ELIMIT,
                         "the model's messages would take more than %llu bytes of memory: beyond "
@@ -264,7 +266,7 @@ static nm_status charge_field(struct walk *w, const struct field *f, bool first)
         return NM_OK;
     }
     w->wire->heap += n * element_size(f->desc->type);
-    return charge(w, first ? 16 : 0);
+    return charge(w, first ? 64 : 0); /* the array is rounded up once */
 }
 
 /* ---- edits -------------------------------------------------------------------------------------
@@ -330,8 +332,8 @@ static nm_status push(struct walk *w, const ProtobufCMessageDescriptor *desc, co
     if (w->depth == w->max_depth) {
         return nmi_fail(w->err, NM_ELIMIT,
                         "byte %zu: messages are nested more than %u deep: beyond "
-                        "nm_limits.message_depth, which can be raised up to %d",
-                        f->at, (unsigned)w->max_depth, NMI_WIRE_DEPTH);
+                        "nm_limits.message_depth, which can be raised",
+                        f->at, (unsigned)w->max_depth);
     }
     NMI_TRY(count_message(w, desc));
     w->stack[w->depth++] = (struct frame){.desc = desc,
@@ -435,15 +437,16 @@ nm_status nmi_wire_scan(const void *bytes, size_t size, const nm_limits *limits,
                      .max_depth = limits->message_depth,
                      .wire = wire,
                      .err = err};
-    if (w.max_depth > NMI_WIRE_DEPTH) {
-        w.max_depth = NMI_WIRE_DEPTH;
-    }
     memset(wire, 0, sizeof *wire);
     if (size > limits->model_bytes) {
         return nmi_fail(err, NM_ELIMIT,
                         "the model has %zu bytes, more than %llu: beyond nm_limits.model_bytes, "
                         "which can be raised",
                         size, (unsigned long long)limits->model_bytes);
+    }
+    w.stack = nmi_calloc(w.max_depth, sizeof *w.stack);
+    if (w.stack == NULL) {
+        return nmi_fail_memory(err, w.max_depth * sizeof *w.stack, "the walk over the model");
     }
     struct field whole = {.size = size};
     nm_status status = push(&w, &onnx__model_proto__descriptor, &whole);
@@ -456,6 +459,7 @@ nm_status nmi_wire_scan(const void *bytes, size_t size, const nm_limits *limits,
                           "2 GiB can be decoded",
                           wire->slim_bytes);
     }
+    nmi_free(w.stack);
     if (status != NM_OK) {
         nmi_wire_free(wire);
     }

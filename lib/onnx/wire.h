@@ -3,7 +3,7 @@
  * The bytes of a model, walked before protobuf-c sees them: protobuf-c recurses once per message
  * and turns two bytes of an empty message into hundreds. The walk keeps an explicit stack, checks
  * every tag, length and varint, counts, predicts the heap, and refuses what goes beyond nm_limits.
- * It allocates nothing but the list of edits.
+ * It allocates nothing but that stack and the list of edits.
  *
  * The edits give a slim message: large weights and large unknown fields are taken out, so that
  * weights are never copied. In the place of a tensor's data stands TensorProto.note, the index of
@@ -14,7 +14,6 @@
 
 #include "lib/base/status.h"
 
-#define NMI_WIRE_DEPTH 32        /* frames of the walk: nm_limits.message_depth can only be lower */
 #define NMI_WIRE_CUT 1024        /* bytes from which on a field is taken out */
 #define NMI_WIRE_NOTE_FIELD 1000 /* TensorProto.note */
 

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One vector of VL floats: the including file defines VL as 16 (AVX-512) or 8 (AVX2) and is
+ * compiled for that instruction set. Everything is static: no code leaves an object for a lesser
+ * CPU to meet.
+ */
+#ifndef NM_KERNELS_SIMD_VEC_H
+#define NM_KERNELS_SIMD_VEC_H
+
+#include "kernels/kernel.h"
+#include <immintrin.h>
+
+#define INLINE static inline __attribute__((always_inline, unused))
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 32")
+#endif
+#define VB ((int64_t)VL * 4) /* bytes of a vector */
+
+/* KERNEL (the descriptor's name without the instruction set) makes symbol and name of a kernel. */
+#define JOIN_(a, b, c) a##b##__##c
+#define JOIN(a, b, c) JOIN_(a, b, c)
+#define TEXT_(a) #a
+#define TEXT(a) TEXT_(a)
+#define DESCRIPTOR JOIN(nmi_k_, KERNEL, ISA_NAME)
+#define KERNEL_NAME TEXT(KERNEL) "__" TEXT(ISA_NAME)
+
+#if VL == 16
+#define ISA_NAME avx512
+#define ISA NM_ISA_AVX512
+typedef __m512 V;
+typedef __m512i VI;
+typedef __mmask16 VM;
+#define LD(p) _mm512_load_ps(p)
+#define ST(p, v) _mm512_store_ps(p, v)
+#define LDU(p) _mm512_loadu_ps(p)
+#define STU(p, v) _mm512_storeu_ps(p, v)
+#define SET1(x) _mm512_set1_ps(x)
+#define ZERO() _mm512_setzero_ps()
+#define ADD(a, b) _mm512_add_ps(a, b)
+#define SUB(a, b) _mm512_sub_ps(a, b)
+#define MUL(a, b) _mm512_mul_ps(a, b)
+#define DIV(a, b) _mm512_div_ps(a, b)
+#define FMA(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define MAX(a, b) _mm512_max_ps(a, b) /* b when either is NaN */
+#define MIN(a, b) _mm512_min_ps(a, b)
+#define SUM(v) _mm512_reduce_add_ps(v)
+#define LDI(p) _mm512_loadu_si512(p)
+#define SET1I(x) _mm512_set1_epi32(x)
+#define ADDI(a, b) _mm512_add_epi32(a, b)
+#define NEGATIVE(i) _mm512_movepi32_mask(i)
+#define LESS(a, b) _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ)
+#define FIRST_LANES(n) ((VM)((1u << (n)) - 1))
+#define BLEND(m, a, b) _mm512_mask_blend_ps(m, a, b) /* b where m */
+#define LD_MASK(p, m) _mm512_maskz_loadu_ps(m, p)
+#define ST_MASK(p, m, v) _mm512_mask_storeu_ps(p, m, v)
+#define PERMUTE(v, i) _mm512_permutexvar_ps(i, v)
+#define GATHER(p, i) _mm512_i32gather_ps(i, p, 4)
+#define GATHER_MASK(old, p, i, m) _mm512_mask_i32gather_ps(old, m, i, p, 4)
+#define LD_U16(p) _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(p)))
+#define ROUND_INT(v) _mm512_cvtps_epi32(v)
+#define TO_FLOAT(i) _mm512_cvtepi32_ps(i)
+#define POWER2(i) _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(i, SET1I(127)), 23))
+#else
+#define ISA_NAME avx2
+#define ISA NM_ISA_AVX2
+typedef __m256 V;
+typedef __m256i VI;
+typedef __m256 VM;
+#define LD(p) _mm256_load_ps(p)
+#define ST(p, v) _mm256_store_ps(p, v)
+#define LDU(p) _mm256_loadu_ps(p)
+#define STU(p, v) _mm256_storeu_ps(p, v)
+#define SET1(x) _mm256_set1_ps(x)
+#define ZERO() _mm256_setzero_ps()
+#define ADD(a, b) _mm256_add_ps(a, b)
+#define SUB(a, b) _mm256_sub_ps(a, b)
+#define MUL(a, b) _mm256_mul_ps(a, b)
+#define DIV(a, b) _mm256_div_ps(a, b)
+#define FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define MAX(a, b) _mm256_max_ps(a, b)
+#define MIN(a, b) _mm256_min_ps(a, b)
+#define LDI(p) _mm256_loadu_si256((const __m256i *)(p))
+#define SET1I(x) _mm256_set1_epi32(x)
+#define ADDI(a, b) _mm256_add_epi32(a, b)
+#define NEGATIVE(i) _mm256_castsi256_ps(i)
+#define LESS(a, b) _mm256_cmp_ps(a, b, _CMP_LT_OQ)
+#define FIRST_LANES(n)                                                                             \
+    _mm256_castsi256_ps(_mm256_cmpgt_epi32(SET1I(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)))
+#define BLEND(m, a, b) _mm256_blendv_ps(a, b, m)
+#define LD_MASK(p, m) _mm256_maskload_ps(p, _mm256_castps_si256(m))
+#define ST_MASK(p, m, v) _mm256_maskstore_ps(p, _mm256_castps_si256(m), v)
+#define PERMUTE(v, i) _mm256_permutevar8x32_ps(v, i)
+#define GATHER(p, i) _mm256_i32gather_ps(p, i, 4)
+#define GATHER_MASK(old, p, i, m) _mm256_mask_i32gather_ps(old, p, i, m, 4)
+#define LD_U16(p) _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(p)))
+#define ROUND_INT(v) _mm256_cvtps_epi32(v)
+#define TO_FLOAT(i) _mm256_cvtepi32_ps(i)
+#define POWER2(i) _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(i, SET1I(127)), 23))
+
+INLINE float SUM(V v)
+{
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+#endif
+
+#endif

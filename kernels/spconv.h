@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The packed form of sparse convolution weights in LANES, and what its kernels share whatever the
+ * vector length: it is built here, in plain C, and walked by kernels/simd/spconv.inc.
+ *
+ * The blob knows no addresses. Slices (runs of output channels that lie in one group, or runs of
+ * whole groups) hold channel blocks; a block lists its rows by population, so that equal trip
+ * counts follow each other; a nonzero is one constant offset from a tile's base in the block.
+ */
+#ifndef NM_KERNELS_SPCONV_H
+#define NM_KERNELS_SPCONV_H
+
+#include "kernels/kernel.h"
+
+struct nmi_sp_group { /* consecutive rows with equally many nonzeros */
+    uint16_t nonzeros, rows;
+};
+struct nmi_sp_block {
+    int32_t ic;                    /* first input channel */
+    int32_t groups;                /* entries at `group` */
+    uint64_t group, row, off, val; /* bytes from the blob's start; row: u16, from the slice's oc */
+};
+struct nmi_sp_slice {
+    int32_t oc, rows;
+    int32_t block, blocks; /* blocks of the blob */
+    int64_t weight;        /* cost of this and the slices before it */
+};
+struct nmi_sp_packed {
+    int32_t slices, blocks;
+    uint64_t slice, block; /* bytes from the blob's start */
+};
+
+/* The offsets of a kernel of one tap count channels, of more taps vectors; both fit 16 bits. */
+static inline bool nmi_sp_by_channel(const struct nmi_conv_desc *d)
+{
+    return d->kh == 1 && d->kw == 1;
+}
+/* Positions in a row: no frame on the input and nothing skipped. */
+static inline bool nmi_sp_flat(const struct nmi_conv_desc *d)
+{
+    const struct nmi_layout *l = &d->x.layout;
+    return nmi_sp_by_channel(d) && d->stride_h == 1 && d->stride_w == 1 && d->pad[0] == 0 &&
+           d->pad[1] == 0 && l->halo[0] == 0 && l->halo[1] == 0 && l->pitch == l->sub_w;
+}
+
+/* Tiles that the kernels have: of at most 14 vectors, at unusual strides 4; with a tile there is
+ * every smaller one. */
+enum { NMI_SP_TILE = 14, NMI_SP_TILE_ROWS = 7 };
+bool nmi_sp_has_tile(const struct nmi_conv_desc *d, int32_t tr, int32_t tc);
+/* Tiles of a map for this blocking: rows and columns of tiles (flat: one row). */
+struct nmi_sp_grid {
+    int32_t rows, cols;
+};
+struct nmi_sp_grid nmi_sp_grid(const struct nmi_conv_desc *d);
+
+/* Shape and layouts are ones that the kernels of this vector length do. */
+const char *nmi_spconv_refuse(const struct nmi_conv_desc *d, int32_t vl);
+int nmi_spconv_candidates(const union nmi_desc *desc, const struct nmi_csr *w,
+                          struct nmi_blocking *out, int max);
+size_t nmi_spconv_packed_bytes(const union nmi_desc *desc, const struct nmi_csr *w);
+void nmi_spconv_pack(const union nmi_desc *desc, const struct nmi_csr *w, void *packed);
+int nmi_spconv_parts(const union nmi_desc *desc, const void *packed, int threads);
+
+#endif

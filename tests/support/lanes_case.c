@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/lanes_case.h"
+#include "lib/base/cpu.h"
+#include "lib/base/mem.h"
+
+#include <check.h>
+#include <immintrin.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t state = 1;
+
+void case_seed(void)
+{
+    const char *seed = getenv("NM_SEED");
+    state = seed ? strtoull(seed, NULL, 10) : 1;
+    printf("NM_SEED=%llu\n", (unsigned long long)state);
+    state = state * 0x9e3779b97f4a7c15u + 1;
+}
+
+static uint64_t next(void)
+{
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state * 0x2545f4914f6cdd1du;
+}
+
+int32_t case_random(int32_t low, int32_t high)
+{
+    return low + (int32_t)((next() >> 33) % (uint64_t)(high - low + 1));
+}
+
+float case_float(void)
+{
+    const float x = (float)(next() >> 40) / 8388608.0f - 1.0f;
+    return x == 0.0f ? 0.5f : x;
+}
+
+int32_t case_ipv(int32_t vl)
+{
+    const int32_t ipv = 1 << case_random(0, 4);
+    return ipv > vl ? vl : ipv;
+}
+
+struct case_image case_image_make(struct nmi_image image, bool at_end)
+{
+    struct case_image made = {.image = image};
+    const size_t bytes = nmi_image_bytes(&image);
+    ck_assert_uint_ne(bytes, 0);
+    made.memory = guard_make(bytes - NMI_SLACK, at_end);
+    made.data = made.memory.data;
+    memset(made.data, 0xff, bytes - NMI_SLACK);
+    return made;
+}
+
+void case_image_free(struct case_image *image)
+{
+    guard_free(&image->memory);
+}
+
+struct nmi_image case_plain(int32_t n, int32_t c, int32_t h, int32_t w)
+{
+    return (struct nmi_image){.n = n, .c = c, .h = h, .w = w};
+}
+
+/* Visits every element of the map: index i of a walk in plain order. */
+static size_t element(const struct nmi_image *image, int64_t i)
+{
+    const int32_t x = (int32_t)(i % image->w), y = (int32_t)(i / image->w % image->h);
+    const int64_t plane = i / image->w / image->h;
+    return nmi_image_at(image, (int32_t)(plane / image->c), (int32_t)(plane % image->c), y, x);
+}
+
+static int64_t elements(const struct nmi_image *image)
+{
+    return (int64_t)image->n * image->c * image->h * image->w;
+}
+
+void case_image_fill(struct case_image *image, float low, float high)
+{
+    for (int64_t i = 0; i < elements(&image->image); i++) {
+        const float unit = (case_float() + 1.0f) / 2.0f;
+        image->data[element(&image->image, i)] = low + unit * (high - low);
+    }
+}
+
+void case_image_copy(const struct case_image *from, struct case_image *to)
+{
+    for (int64_t i = 0; i < elements(&from->image); i++) {
+        to->data[element(&to->image, i)] = from->data[element(&from->image, i)];
+    }
+}
+
+double case_difference(const struct case_image *a, const struct case_image *want)
+{
+    double most = 0.0, scale = 0.0;
+    for (int64_t i = 0; i < elements(&a->image); i++) {
+        const double x = (double)a->data[element(&a->image, i)];
+        const double y = (double)want->data[element(&want->image, i)];
+        if (isnan(x) != isnan(y)) {
+            return INFINITY;
+        }
+        if (!isnan(y) && isfinite(y)) {
+            scale = fmax(scale, fabs(y));
+        }
+        if (!isnan(x) && x != y) {
+            most = fmax(most, fabs(x - y));
+        }
+    }
+    return most > 0.0 ? most / scale : 0.0;
+}
+
+const struct nmi_kernel *case_reference(int32_t kind, const union nmi_desc *desc)
+{
+    const char *reason = "none listed";
+    const struct nmi_kernel *kernel = nmi_kernel_find(kind, NM_ISA_REF, desc, &reason);
+    ck_assert_msg(kernel != NULL, "no reference for kind %d: %s", kind, reason);
+    return kernel;
+}
+
+bool case_runs_here(const struct nmi_kernel *kernel)
+{
+    static const struct nmi_kernel *said[64];
+    if (kernel->isa <= nmi_cpu_info()->best) {
+        return true;
+    }
+    for (size_t i = 0; i < NMI_COUNT(said); i++) {
+        if (said[i] == kernel) {
+            return false;
+        }
+        if (!said[i]) {
+            said[i] = kernel;
+            printf("skip: this CPU does not run %s\n", kernel->name);
+            return false;
+        }
+    }
+    return false;
+}
+
+void case_run(const struct nmi_kernel *kernel, const union nmi_desc *desc,
+              const struct nmi_kargs *args, int parts)
+{
+    struct nmi_kargs with = *args;
+    const size_t bytes = kernel->scratch_bytes ? kernel->scratch_bytes(desc, parts) : 0;
+    struct guard scratch = guard_make(bytes, true);
+    with.scratch = scratch.data;
+    memset(scratch.data, 0xff, bytes);
+    const unsigned state_before = _mm_getcsr() & ~0x3fu; /* without the sticky flags */
+    for (int part = parts - 1; part >= 0; part--) {
+        kernel->run(desc, &with, part, parts);
+    }
+    ck_assert_uint_eq(state_before, _mm_getcsr() & ~0x3fu);
+    guard_free(&scratch);
+}
+
+void case_halo(struct case_image *image, float fill)
+{
+    const union nmi_desc desc = {.halo = {.x = image->image, .fill = fill}};
+    const struct nmi_kargs args = {.x = image->data, .y = image->data};
+    const struct nmi_layout *l = &image->image.layout;
+    const int32_t ipv = nmi_layout_ipv(l), tail = image->image.n % ipv;
+    case_run(case_reference(NMI_KIND_HALO, &desc), &desc, &args, 1);
+    if (tail == 0) {
+        return;
+    }
+    const int64_t vectors = (int64_t)image->image.c * l->plane;
+    float *group = image->data + (int64_t)(image->image.n / ipv) * vectors * l->vl;
+    for (int64_t i = 0; i < vectors * l->vl; i++) {
+        if (i % l->vl >= tail * l->gy * l->gx) {
+            group[i] = NAN;
+        }
+    }
+}
+
+struct case_csr case_csr_make(int32_t rows, int32_t cols, double density)
+{
+    struct case_csr made = {.csr = {.rows = rows, .cols = cols}};
+    const size_t most = (size_t)rows * (size_t)cols;
+    made.row_start = nmi_calloc((size_t)rows + 1, sizeof(int32_t));
+    made.col = nmi_calloc(most + 1, sizeof(int32_t));
+    made.val = nmi_calloc(most + 1, sizeof(float));
+    for (int32_t r = 0; r < rows; r++) {
+        const int32_t kind = case_random(0, 15); /* 0: an empty row, 1: a full one */
+        for (int32_t c = 0; c < cols; c++) {
+            const double chance = kind == 0 ? 0.0 : kind == 1 ? 1.0 : density;
+            if ((double)case_random(0, 1 << 20) < chance * (1 << 20)) {
+                made.col[made.csr.nnz] = c;
+                made.val[made.csr.nnz++] = case_float();
+            }
+        }
+        made.row_start[r + 1] = (int32_t)made.csr.nnz;
+    }
+    made.csr.row_start = made.row_start;
+    made.csr.col = made.col;
+    made.csr.val = made.val;
+    return made;
+}
+
+void case_csr_free(struct case_csr *csr)
+{
+    nmi_free(csr->row_start);
+    nmi_free(csr->col);
+    nmi_free(csr->val);
+}
