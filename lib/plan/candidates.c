@@ -7,6 +7,7 @@
 
 #include "lib/base/checked.h"
 #include "lib/base/hash.h"
+#include "lib/ops/window.h"
 
 #include <string.h>
 
@@ -206,6 +207,21 @@ static nm_status add_sparse_conv(struct nmi_planner *p, struct nmi_layer *layer,
     return status;
 }
 
+/* What oneDNN likes best alone may cost a conversion on either side: offer one layout for both. */
+static void add_dnnl_uniform(struct nmi_planner *p, struct nmi_layer *layer, uint8_t kind)
+{
+    const uint8_t in = layer->desc.conv.x.c <= 4 ? NMI_PLAIN : kind;
+    for (int32_t i = 0; i < layer->n_impls; i++) {
+        const struct nmi_impl *impl = &layer->impls[i];
+        if (impl->step == NMI_STEP_DNNL && impl->algo == NMI_DNNL_DIRECT && impl->in_kind == in &&
+            impl->out_kind == kind) {
+            return;
+        }
+    }
+    p->kinds |= 1u << kind;
+    add(layer, (struct nmi_impl){.step = NMI_STEP_DNNL, .in_kind = in, .out_kind = kind});
+}
+
 static void add_dnnl_conv(struct nmi_planner *p, struct nmi_layer *layer)
 {
     const struct nmi_conv_desc *d = &layer->desc.conv;
@@ -218,6 +234,10 @@ static void add_dnnl_conv(struct nmi_planner *p, struct nmi_layer *layer)
             p->kinds |= 1u << impl.in_kind | 1u << impl.out_kind;
             add(layer, impl);
         }
+    }
+    if (!p->options->fixed) {
+        add_dnnl_uniform(p, layer, NMI_NHWC);
+        add_dnnl_uniform(p, layer, p->options->isa == NM_ISA_AVX512 ? NMI_BLOCK16 : NMI_BLOCK8);
     }
 }
 
@@ -397,9 +417,10 @@ static nm_status describe_conv(struct nmi_planner *p, struct nmi_layer *layer, n
         (has_input(node, 2) && constant_floats(p, node, 2) == NULL)) {
         return NM_OK;
     }
-    NMI_TRY(nmi_conv_describe(node->attrs, &x, &w, &y, has_input(node, 2), node->name,
-                              &layer->desc.conv, err));
-    layer->kind = node->op == NMI_OP_Conv ? NMI_KIND_CONV : NMI_KIND_DECONV;
+    const bool conv = node->op == NMI_OP_Conv;
+    NMI_TRY((conv ? nmi_conv_describe : nmi_deconv_describe)(node->attrs, &x, &w, &y, has_input(node, 2),
+                                                             node->name, &layer->desc.conv, err));
+    layer->kind = conv ? NMI_KIND_CONV : NMI_KIND_DECONV;
     layer->bias = constant_floats(p, node, 2);
     weight_of(p, layer, layer->desc.conv.y.c, false);
     return NM_OK;
@@ -531,7 +552,8 @@ static nm_status describe(struct nmi_planner *p, struct nmi_layer *layer, nm_err
 
 static void candidates(struct nmi_planner *p, struct nmi_layer *layer)
 {
-    if (layer->op->flags & NMI_OP_ALIAS) {
+    const bool one = layer->node->n_outputs == 1 || layer->node->outputs[1] == NMI_NONE;
+    if ((layer->op->flags & NMI_OP_ALIAS) && one) { /* Dropout may be asked for its mask */
         add(layer, (struct nmi_impl){.step = NMI_IMPL_ALIAS});
         return;
     }

@@ -151,6 +151,9 @@ static nm_status buffer(size_t bytes, void **out, nm_error *err)
 static nm_status prepare_dnnl(struct subject *s, nm_error *err)
 {
     NMI_TRY(nmi_plan_dnnl(s->kind, s->desc, s->impl->algo, s->threads, &s->dnnl, err));
+    if (strncmp(nmi_dnnl_impl(s->dnnl), "ref", 3) == 0) {
+        return NM_EUNSUPPORTED; /* its plain C++ takes seconds */
+    }
     if (nmi_dnnl_packed_bytes(s->dnnl) > 0) {
         NMI_TRY(buffer(nmi_dnnl_packed_bytes(s->dnnl), &s->packed, err));
     }
