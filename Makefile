@@ -119,7 +119,7 @@ $(NMIE_TEST): PARTS := $(filter-out %/main.o %/onnx.pb-c.o,$(NMIE_OBJ))
 $(NMIE_TEST): PARTS_LIBS := $(NMIE_LIBS)
 $(NMIE_TEST): $(NMIE_OBJ)
 
-$(B)/tests/%: tests/%.c $(B)/libnm.a $(HELP_OBJ)
+$(TEST_BIN) $(SLOW_BIN): $(B)/tests/%: tests/%.c $(B)/libnm.a $(HELP_OBJ)
 	@mkdir -p $(@D)
 	$(SAY) '  test  $<'
 	$(Q)$(COMPILE) -MT $@ -MF $@.d $(LDFLAGS) -o $@ $< $(PARTS) $(HELP_OBJ) $(B)/libnm.a $(OMP) \
