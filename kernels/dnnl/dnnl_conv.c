@@ -70,6 +70,35 @@ static nm_status check_shape(const struct nmi_dnnl *o, const struct nmi_conv_des
     return NM_OK;
 }
 
+/* Some window along one axis has no cell of the map under it. */
+static bool idle_window(int64_t in, int64_t out, const int32_t kernel_stride_dil_pad[4])
+{
+    const int32_t *p = kernel_stride_dil_pad;
+    for (int64_t i = 0; i < out; i++) {
+        int64_t start = i * p[1] - p[3], k = 0;
+        while (k < p[0] && (start + k * p[2] < 0 || start + k * p[2] >= in)) {
+            k++;
+        }
+        if (k == p[0]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* 2.6 crashes in the convolution over NHWC when a window lies in the pad alone and an activation
+ * follows a sum (the code for such windows uses a table of constants that it did not load). */
+static nm_status check_idle(const struct nmi_dnnl *o, const struct nmi_conv_desc *d, nm_error *err)
+{
+    const int32_t rows[4] = {d->kh, d->stride_h, d->dil_h, d->pad[0]};
+    const int32_t cols[4] = {d->kw, d->stride_w, d->dil_w, d->pad[1]};
+    if (d->residual && (idle_window(d->x.h, d->y.h, rows) || idle_window(d->x.w, d->y.w, cols))) {
+        return nmi_fail(err, NM_EUNSUPPORTED,
+                        "oneDNN: %s: a residual and windows that lie in the pad alone", o->what);
+    }
+    return NM_OK;
+}
+
 /* The bias, the window and the descriptor of weights in any format. */
 static dnnl_status_t fill_layer(struct nmi_layer *l, const struct nmi_conv_desc *d)
 {
@@ -114,6 +143,7 @@ static nm_status start_conv(struct nmi_dnnl *o, struct nmi_layer *l, const struc
 {
     describe_in_words(o, algo == NMI_DNNL_WINOGRAD ? "Winograd convolution" : "convolution", d);
     NMI_TRY(check_shape(o, d, err));
+    NMI_TRY(check_idle(o, d, err));
     l->kind = NMI_LAYER_CONV;
     l->alg = algo == NMI_DNNL_WINOGRAD ? dnnl_convolution_winograd : dnnl_convolution_direct;
     NMI_TRY(nmi_dnnl_check(fill_layer(l, d), o, "describe its weights", err));
