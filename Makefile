@@ -36,6 +36,7 @@ LIB_SRC   := $(sort $(wildcard lib/*/*.c kernels/*.c kernels/ref/*.c kernels/avx
 LIB_OBJ   := $(LIB_SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/onnx.pb-c.o
 NMIE_SRC  := $(sort $(wildcard examples/nmie/*.c))
 NMIE_OBJ  := $(NMIE_SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/onnx.pb-c.o
+NMIE_LIBS := -lpng -ljpeg -lcjson
 HELP_SRC  := $(sort $(wildcard tests/support/*.c))
 HELP_OBJ  := $(HELP_SRC:%.c=$(B)/obj/%.o)
 TEST_BIN  := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/*/test_*.c)))
@@ -106,17 +107,23 @@ $(SO): $(LIB_OBJ) lib/api/nm.map
 	    -Wl,--no-undefined -Wl,-z,relro,-z,now,-z,nodelete -Wl,--as-needed $(LDFLAGS) -o $@ \
 	    $(LIB_OBJ) $(OMP) $(LDLIBS)
 
-LINK_NMIE = $(CC) $(CFLAGS) $(LDFLAGS) $(NMIE_OBJ) $(SO) -Wl,--as-needed $(LDLIBS) -lpng -ljpeg
+LINK_NMIE = $(CC) $(CFLAGS) $(LDFLAGS) $(NMIE_OBJ) $(SO) -Wl,--as-needed $(LDLIBS) $(NMIE_LIBS)
 $(B)/nmie: $(NMIE_OBJ) $(SO)
 	$(SAY) '  link  $@'
 	$(Q)$(LINK_NMIE) -Wl,-rpath,'$$ORIGIN' -o $@
 
 CHECK_LIBS = $(shell pkg-config --libs check)
+# Tests of the tool link its parts; the archive brings its own copy of the generated messages.
+NMIE_TEST := $(filter $(B)/tests/nmie/%,$(TEST_BIN))
+$(NMIE_TEST): PARTS := $(filter-out %/main.o %/onnx.pb-c.o,$(NMIE_OBJ))
+$(NMIE_TEST): PARTS_LIBS := $(NMIE_LIBS)
+$(NMIE_TEST): $(NMIE_OBJ)
+
 $(B)/tests/%: tests/%.c $(B)/libnm.a $(HELP_OBJ)
 	@mkdir -p $(@D)
 	$(SAY) '  test  $<'
-	$(Q)$(COMPILE) -MT $@ -MF $@.d $(LDFLAGS) -o $@ $< $(HELP_OBJ) $(B)/libnm.a $(OMP) $(CHECK_LIBS) \
-	    $(LDLIBS)
+	$(Q)$(COMPILE) -MT $@ -MF $@.d $(LDFLAGS) -o $@ $< $(PARTS) $(HELP_OBJ) $(B)/libnm.a $(OMP) \
+	    $(CHECK_LIBS) $(LDLIBS) $(PARTS_LIBS)
 
 # ---- install ----------------------------------------------------------------------------------------
 # NetworkManager owns libnm.so, libnm.pc and include/libnm: the development link and the archive

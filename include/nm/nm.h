@@ -200,14 +200,14 @@ typedef enum nm_prune_method {
 } nm_prune_method;
 
 /* Layers are named by their weight or node; patterns are shell patterns ('*', '?'). The first
- * convolution and the last fully connected layer (or 1x1 classifier) stay dense, as in Neural
- * Magic's recipes, unless layers are given. */
+ * convolution, the classifier (the last weighted layer) and depthwise convolutions stay dense, as in
+ * Neural Magic's recipes, unless layers are given. */
 typedef struct nm_prune_options {
     size_t struct_size;
     double sparsity;            /* share of zeros in each pruned layer (global: in all), 0..1 */
     nm_prune_method method;
     const char *const *layers;  /* patterns of the layers to prune; overrides the default choice */
-    size_t n_layers;            /* 0: all convolutions and fully connected layers but the two above */
+    size_t n_layers;            /* 0: all convolutions and fully connected layers but those above */
     const char *const *exclude; /* patterns of layers to leave dense */
     size_t n_exclude;
 } nm_prune_options;

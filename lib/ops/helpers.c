@@ -7,8 +7,7 @@
 /* Products of dims stay below this, so that offsets and sums of a few of them fit in 64 bits. */
 #define MAX_ELEMENTS ((int64_t)1 << 48)
 
-/* ---- axes and shapes ---------------------------------------------------------------------------
- */
+/* ---- axes and shapes ------------------------------------------------------------------------ */
 
 nm_status nmi_axis(int64_t axis, int32_t rank, int32_t *out, nm_error *err)
 {
@@ -66,8 +65,7 @@ bool nmi_same_dims(const struct nmi_tensor *a, const struct nmi_tensor *b)
     return same;
 }
 
-/* ---- facts
- * --------------------------------------------------------------------------------------- */
+/* ---- facts ---------------------------------------------------------------------------------- */
 
 void nmi_fact_set(struct nmi_fact *f, nm_type type, int32_t rank, const int64_t *dims)
 {
@@ -207,8 +205,48 @@ nm_status nmi_infer_know(struct nmi_infer *in, const struct nmi_numbers *numbers
                                     : nmi_fail_memory(err, bytes, "what is known of a shape");
 }
 
-/* ---- broadcasting
- * -------------------------------------------------------------------------------- */
+nm_status nmi_infer_pass_known(struct nmi_infer *in, nm_error *err)
+{
+    struct nmi_numbers n;
+    if (in->in[0]->known == NULL || in->out[0].rank < 0 || in->out[0].rank > 1 ||
+        !nmi_fact_numbers(in->in[0], &n)) {
+        return NM_OK;
+    }
+    return nmi_infer_know(in, &n, err);
+}
+
+int64_t nmi_dim_product(const int64_t *dims, int32_t from, int32_t to)
+{
+    int64_t number = 1, open = 0;
+    int32_t n_open = 0;
+    for (int32_t i = from; i < to; i++) {
+        if (dims[i] == 0) {
+            return 0;
+        }
+        if (!nmi_dim_known(dims[i])) {
+            open = dims[i];
+            n_open++;
+        } else if (!nmi_mul_i64(number, dims[i], &number)) {
+            return NMI_DIM_UNKNOWN;
+        }
+    }
+    if (n_open == 0) {
+        return number;
+    }
+    return n_open == 1 && number == 1 ? open : NMI_DIM_UNKNOWN;
+}
+
+nm_status nmi_eval_copy(const struct nmi_eval *e, nm_error *err)
+{
+    (void)err;
+    if (e->out[0].data != e->in[0]->data && e->out[0].data != NULL) {
+        size_t bytes = (size_t)nmi_count(e->in[0]) * nm_type_size(e->in[0]->type);
+        memcpy(e->out[0].data, e->in[0]->data, bytes);
+    }
+    return NM_OK;
+}
+
+/* ---- broadcasting --------------------------------------------------------------------------- */
 
 static bool broadcast_dim(int64_t a, int64_t b, int64_t *out)
 {

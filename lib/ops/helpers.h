@@ -8,8 +8,7 @@
 
 #include "lib/ops/op.h"
 
-/* ---- axes and shapes ---------------------------------------------------------------------------
- */
+/* ---- axes and shapes ------------------------------------------------------------------------ */
 
 /* axis in [-rank, rank) to [0, rank); NM_ESHAPE otherwise. */
 nm_status nmi_axis(int64_t axis, int32_t rank, int32_t *out, nm_error *err);
@@ -26,8 +25,7 @@ void nmi_strides(int32_t rank, const int64_t *dims, int64_t *strides);
 
 bool nmi_same_dims(const struct nmi_tensor *a, const struct nmi_tensor *b);
 
-/* ---- facts
- * --------------------------------------------------------------------------------------- */
+/* ---- facts ---------------------------------------------------------------------------------- */
 
 /* Sets type, rank and dims; rank -1 takes dims == NULL. */
 void nmi_fact_set(struct nmi_fact *f, nm_type type, int32_t rank, const int64_t *dims);
@@ -69,15 +67,23 @@ bool nmi_infer_symbolic(const struct nmi_infer *in);
 /* Gives output 0 (an integer of rank <= 1) these contents; a copy goes to the arena. */
 nm_status nmi_infer_know(struct nmi_infer *in, const struct nmi_numbers *numbers, nm_error *err);
 
-/* ---- broadcasting
- * -------------------------------------------------------------------------------- */
+/* Passes `known` of input 0 on to output 0 when that has rank <= 1: an alias has the same contents.
+ */
+nm_status nmi_infer_pass_known(struct nmi_infer *in, nm_error *err);
+
+/* The product of dims [from, to): a number, a lone symbol, or NMI_DIM_UNKNOWN (overflow too). */
+int64_t nmi_dim_product(const int64_t *dims, int32_t from, int32_t to);
+
+/* eval of operators whose output 0 has the contents of input 0. */
+nm_status nmi_eval_copy(const struct nmi_eval *e, nm_error *err);
+
+/* ---- broadcasting --------------------------------------------------------------------------- */
 
 /* Joins the shape of f to (rank, dims) by numpy's rule; start with rank 0. Unknown rank makes
  * *rank -1, which stays. NM_ESHAPE when the two do not fit. */
 nm_status nmi_broadcast(const struct nmi_fact *f, int32_t *rank, int64_t *dims, nm_error *err);
 
-/* ---- walks
- * --------------------------------------------------------------------------------------- */
+/* ---- walks ---------------------------------------------------------------------------------- */
 
 /*
  * A loop nest over dims with a step (in elements) per operand and axis; step 0 repeats. Simplified,

@@ -11,6 +11,7 @@
 #define NM_OPS_OP_H
 
 #include "kernels/kernel.h"
+#include "lib/base/text.h"
 #include "lib/graph/graph.h"
 
 /* ---- attributes ------------------------------------------------------------------------------ */
@@ -159,6 +160,11 @@ extern const struct nmi_op *const nmi_ops[NMI_OPS];
 /* The operator of this name in this opset, or NMI_NONE. */
 int32_t nmi_op_find(const char *domain, const char *name, int32_t opset);
 size_t nmi_op_attr_bytes(uint16_t op); /* for nmi_graph_copy */
+
+/* What nmi_graph_describe asks for: an operator's name; a node's attributes as members of a JSON
+ * object, with "activation" and "residual" where passes have fused some. */
+const char *nmi_op_name(uint16_t op);
+void nmi_op_describe_attrs(const struct nmi_node *node, struct nmi_text *t);
 
 /* A typed attribute struct with its defaults, in arena; NULL when out of memory. */
 void *nmi_op_defaults(uint16_t op, struct nmi_arena *arena);

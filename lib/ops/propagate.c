@@ -23,8 +23,7 @@ struct propagation {
     const struct nmi_tensor **in_tensors;
 };
 
-/* ---- which inputs decide shapes -----------------------------------------------------------------
- */
+/* ---- which inputs decide shapes ------------------------------------------------------------- */
 
 nm_status nmi_shape_inputs(const struct nmi_graph *g, bool *mask, nm_error *err)
 {
@@ -55,8 +54,7 @@ nm_status nmi_shape_inputs(const struct nmi_graph *g, bool *mask, nm_error *err)
     return NM_OK;
 }
 
-/* ---- before the walk
- * ----------------------------------------------------------------------------- */
+/* ---- before the walk ------------------------------------------------------------------------ */
 
 static void fact_of_constant(const struct nmi_constant *c, struct nmi_fact *f)
 {
@@ -133,8 +131,7 @@ static nm_status make_room(struct propagation *p, nm_error *err)
     return NM_OK;
 }
 
-/* ---- evaluation
- * ---------------------------------------------------------------------------------- */
+/* ---- evaluation ----------------------------------------------------------------------------- */
 
 static double work_of(const struct nmi_op *op, const struct nmi_eval *e)
 {
@@ -265,8 +262,7 @@ static nm_status evaluate(struct propagation *p, const struct nmi_node *n, nm_er
     return status;
 }
 
-/* ---- the walk
- * ------------------------------------------------------------------------------------ */
+/* ---- the walk ------------------------------------------------------------------------------- */
 
 /* Contents that are all numbers become data, so that what follows can be evaluated. */
 static nm_status settle_known(struct propagation *p, struct nmi_fact *f, nm_error *err)

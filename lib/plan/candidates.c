@@ -1,0 +1,583 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What could run each layer: our kernels in LANES, oneDNN in the layouts it likes, and always the
+ * operator's own evaluation on row-major tensors. Nothing is timed here.
+ */
+#include "lib/plan/planner.h"
+
+#include "lib/base/checked.h"
+#include "lib/base/hash.h"
+#include "lib/ops/window.h"
+
+#include <string.h>
+
+/* Below this share of zeros no sparse kernel has a chance, and none is timed. */
+#define MIN_ZEROS 0.4
+
+static void add(struct nmi_layer *layer, struct nmi_impl impl)
+{
+    if (layer->n_impls < NMI_MAX_IMPLS) {
+        layer->impls[layer->n_impls++] = impl;
+    }
+}
+
+static bool dnnl_allowed(const struct nmi_planner *p)
+{
+    return p->options->isa != NM_ISA_REF;
+}
+
+static const float *constant_floats(const struct nmi_planner *p, const struct nmi_node *node, int32_t i)
+{
+    if (i >= node->n_inputs || node->inputs[i] == NMI_NONE) {
+        return NULL;
+    }
+    const struct nmi_fact *f = &p->facts[node->inputs[i]];
+    return f->type == NM_F32 ? f->data : NULL;
+}
+
+static bool has_input(const struct nmi_node *node, int32_t i)
+{
+    return i < node->n_inputs && node->inputs[i] != NMI_NONE;
+}
+
+static int64_t known_elems(const struct nmi_fact *f)
+{
+    int64_t n = 1;
+    for (int32_t i = 0; i < f->rank; i++) {
+        n *= f->dims[i];
+    }
+    return n;
+}
+
+/* ---- layouts ------------------------------------------------------------------------------------ */
+
+static void window_halo(int32_t kh, int32_t kw, const int32_t pad[4], const int32_t s[4], int32_t out[4])
+{
+    const int32_t below = (kh - 1) * s[2] - pad[0] - s[0] + 1;
+    const int32_t right = (kw - 1) * s[3] - pad[1] - s[1] + 1;
+    out[0] = pad[0];
+    out[1] = pad[1];
+    out[2] = below > pad[2] ? below : pad[2];
+    out[3] = right > pad[3] ? right : pad[3];
+}
+
+struct nmi_layout nmi_impl_output(const struct nmi_planner *p, const struct nmi_layer *layer,
+                                  const struct nmi_impl *impl)
+{
+    const int32_t value = layer->node->outputs[0];
+    if (impl->out_kind != NMI_LANES) {
+        return (struct nmi_layout){.kind = impl->out_kind};
+    }
+    const struct nmi_tensor t = nmi_layer_tensor(p, layer, value);
+    const struct nmi_image y = nmi_tensor_image(&t);
+    return nmi_layout_best(nmi_isa_lanes(p->options->isa), y.h, y.w, 1, p->values[value].halo);
+}
+
+/* Stride (h, w) and dilation of a window layer, and the frame that its input needs. */
+static bool window_of(const struct nmi_layer *layer, int32_t stride[2], int32_t halo[4])
+{
+    if (layer->kind == NMI_KIND_CONV) {
+        const struct nmi_conv_desc *d = &layer->desc.conv;
+        const int32_t s[4] = {d->stride_h, d->stride_w, d->dil_h, d->dil_w};
+        memcpy(stride, s, 2 * sizeof *s);
+        window_halo(d->kh, d->kw, d->pad, s, halo);
+        return true;
+    }
+    if (layer->kind == NMI_KIND_POOL) {
+        const struct nmi_pool_desc *d = &layer->desc.pool;
+        const int32_t s[4] = {d->stride_h, d->stride_w, d->dil_h, d->dil_w};
+        memcpy(stride, s, 2 * sizeof *s);
+        window_halo(d->kh, d->kw, d->pad, s, halo);
+        return true;
+    }
+    return false;
+}
+
+struct nmi_layout nmi_impl_input(const struct nmi_planner *p, const struct nmi_layer *layer,
+                                 const struct nmi_impl *impl, int32_t value)
+{
+    int32_t stride[2], halo[4] = {0, 0, 0, 0};
+    if (impl->in_kind != NMI_LANES) {
+        return (struct nmi_layout){.kind = impl->in_kind};
+    }
+    const bool first = value == layer->node->inputs[0];
+    if (first && window_of(layer, stride, halo)) {
+        const struct nmi_layout y = nmi_impl_output(p, layer, impl);
+        return nmi_layout_input(&y, stride[0], stride[1], halo);
+    }
+    if (layer->kind == NMI_KIND_GPOOL) {
+        const struct nmi_image *x = &layer->desc.gpool.x;
+        return nmi_layout_best(nmi_isa_lanes(p->options->isa), x->h, x->w, 1, halo);
+    }
+    return nmi_impl_output(p, layer, impl); /* residuals and elementwise operands */
+}
+
+int64_t nmi_impl_floats(const struct nmi_layer *layer, const struct nmi_layout *y)
+{
+    if (y->kind == NMI_PLAIN) {
+        return layer->out_elems;
+    }
+    struct nmi_image image = layer->out_image;
+    image.layout = *y;
+    return (int64_t)((nmi_image_bytes(&image) - NMI_SLACK) / sizeof(float));
+}
+
+union nmi_desc nmi_impl_desc(const struct nmi_layer *layer, const struct nmi_impl *impl,
+                             const struct nmi_layout *x, const struct nmi_layout *y)
+{
+    union nmi_desc d = layer->desc;
+    switch (layer->kind) {
+    case NMI_KIND_CONV:
+    case NMI_KIND_DECONV:
+        d.conv.x.layout = *x;
+        d.conv.y.layout = *y;
+        d.conv.blocking = impl->blocking;
+        break;
+    case NMI_KIND_POOL:
+        d.pool.x.layout = *x;
+        d.pool.y.layout = *y;
+        break;
+    case NMI_KIND_GPOOL:
+        d.gpool.x.layout = *x;
+        if (impl->step == NMI_STEP_DNNL) { /* oneDNN knows it as a window of the whole map */
+            const struct nmi_image *in = &layer->desc.gpool.x;
+            d = (union nmi_desc){.pool = {.x = *in, .y = layer->out_image, .kh = in->h, .kw = in->w,
+                                          .stride_h = 1, .stride_w = 1, .dil_h = 1, .dil_w = 1,
+                                          .average = layer->desc.gpool.average}};
+            d.pool.x.layout = *x;
+            d.pool.y.layout = *y;
+        }
+        break;
+    case NMI_KIND_GEMM:
+        if (impl->kernel != NULL && impl->kernel->kind == NMI_KIND_FC) {
+            const struct nmi_gemm_desc g = layer->desc.gemm;
+            d = (union nmi_desc){.fc = {.n = (int32_t)g.m, .m = (int32_t)g.n, .k = (int32_t)g.k,
+                                        .bias = g.bias_rank == 1, .act = g.act}};
+        }
+        break;
+    case NMI_KIND_ELTWISE:
+        d.eltwise.count = nmi_impl_floats(layer, y);
+        break;
+    default:
+        break;
+    }
+    return d;
+}
+
+/* The lanes of the input must cover its map: a frame can only be filled from lanes. */
+static bool lanes_cover(const struct nmi_image *x, const struct nmi_layout *l)
+{
+    return l->gy * l->sub_h >= x->h && l->gx * l->sub_w >= x->w;
+}
+
+/* ---- convolution -------------------------------------------------------------------------------- */
+
+static bool lanes_wanted(const struct nmi_planner *p, const struct nmi_layer *layer)
+{
+    const struct nmi_conv_desc *d = &layer->desc.conv;
+    const bool sparse = (double)layer->zeros >= MIN_ZEROS * (double)layer->weight_elems;
+    /* Dense layers that cost little and spare a conversion when their neighbours are sparse. */
+    const bool cheap = d->x.c <= 4 || d->groups == d->x.c;
+    return !p->options->dense && (sparse || (p->any_sparse && cheap));
+}
+
+static nm_status add_sparse_conv(struct nmi_planner *p, struct nmi_layer *layer, nm_error *err)
+{
+    struct nmi_impl impl = {.step = NMI_STEP_KERNEL, .in_kind = NMI_LANES, .out_kind = NMI_LANES};
+    struct nmi_blocking blockings[12];
+    const struct nmi_layout x = nmi_impl_input(p, layer, &impl, layer->node->inputs[0]);
+    const struct nmi_layout y = nmi_impl_output(p, layer, &impl);
+    union nmi_desc d = nmi_impl_desc(layer, &impl, &x, &y);
+    impl.kernel = nmi_kernel_find(NMI_KIND_SPCONV, p->options->isa, &d, &layer->reason);
+    if (impl.kernel == NULL || impl.kernel->candidates == NULL || !lanes_cover(&d.conv.x, &x)) {
+        return NM_OK;
+    }
+    struct nmi_csr csr;
+    void *memory = NULL;
+    nm_status status = nmi_csr_build(&layer->csr, &csr, &memory, err);
+    if (status == NM_OK) {
+        const int max = p->options->fixed ? 1 : (int)NMI_COUNT(blockings);
+        const int n = impl.kernel->candidates(&d, &csr, blockings, max);
+        for (int i = 0; i < n; i++) {
+            impl.blocking = blockings[i];
+            add(layer, impl);
+        }
+    }
+    nmi_free(memory);
+    return status;
+}
+
+/* What oneDNN likes best alone may cost a conversion on either side: offer one layout for both. */
+static void add_dnnl_uniform(struct nmi_planner *p, struct nmi_layer *layer, uint8_t kind)
+{
+    const uint8_t in = layer->desc.conv.x.c <= 4 ? NMI_PLAIN : kind;
+    for (int32_t i = 0; i < layer->n_impls; i++) {
+        const struct nmi_impl *impl = &layer->impls[i];
+        if (impl->step == NMI_STEP_DNNL && impl->algo == NMI_DNNL_DIRECT && impl->in_kind == in &&
+            impl->out_kind == kind) {
+            return;
+        }
+    }
+    p->kinds |= 1u << kind;
+    add(layer, (struct nmi_impl){.step = NMI_STEP_DNNL, .in_kind = in, .out_kind = kind});
+}
+
+static void add_dnnl_conv(struct nmi_planner *p, struct nmi_layer *layer)
+{
+    const struct nmi_conv_desc *d = &layer->desc.conv;
+    for (int algo = NMI_DNNL_DIRECT; algo <= NMI_DNNL_WINOGRAD; algo++) {
+        struct nmi_impl impl = {.step = NMI_STEP_DNNL, .algo = (enum nmi_dnnl_algo)algo};
+        if (algo == NMI_DNNL_WINOGRAD && (p->options->fixed || d->kh != 3 || d->kw != 3 || d->x.c < 16)) {
+            continue;
+        }
+        if (nmi_dnnl_conv_layouts(d, impl.algo, &impl.in_kind, &impl.out_kind, NULL) == NM_OK) {
+            p->kinds |= 1u << impl.in_kind | 1u << impl.out_kind;
+            add(layer, impl);
+        }
+    }
+    if (!p->options->fixed) {
+        add_dnnl_uniform(p, layer, NMI_NHWC);
+        add_dnnl_uniform(p, layer, p->options->isa == NM_ISA_AVX512 ? NMI_BLOCK16 : NMI_BLOCK8);
+    }
+}
+
+static nm_status conv_candidates(struct nmi_planner *p, struct nmi_layer *layer, nm_error *err)
+{
+    if (layer->kind == NMI_KIND_CONV && layer->weight != NULL && dnnl_allowed(p)) {
+        if (lanes_wanted(p, layer)) {
+            NMI_TRY(add_sparse_conv(p, layer, err));
+        }
+        add_dnnl_conv(p, layer);
+    }
+    if (layer->kind == NMI_KIND_DECONV && layer->weight != NULL && dnnl_allowed(p)) {
+        add(layer, (struct nmi_impl){.step = NMI_STEP_DNNL});
+    }
+    return NM_OK;
+}
+
+/* ---- matrix products ---------------------------------------------------------------------------- */
+
+static void gemm_candidates(struct nmi_planner *p, struct nmi_layer *layer)
+{
+    const struct nmi_gemm_desc *g = &layer->desc.gemm;
+    if (layer->kind != NMI_KIND_GEMM || !dnnl_allowed(p)) {
+        return;
+    }
+    const bool plain = g->batch == 1 && !g->trans_a && g->alpha == 1.0f &&
+                       (g->bias_rank == 0 || (g->bias_rank == 1 && g->beta == 1.0f));
+    if (!p->options->dense && layer->weight != NULL && plain && g->m <= INT32_MAX &&
+        (double)layer->zeros >= MIN_ZEROS * (double)layer->weight_elems) {
+        struct nmi_impl impl = {.step = NMI_STEP_KERNEL};
+        const struct nmi_kernel any = {.kind = NMI_KIND_FC};
+        impl.kernel = &any;
+        union nmi_desc d = nmi_impl_desc(layer, &impl, NULL, NULL);
+        impl.kernel = nmi_kernel_find(NMI_KIND_FC, p->options->isa, &d, &layer->reason);
+        if (impl.kernel != NULL) {
+            add(layer, impl);
+        }
+    }
+    add(layer, (struct nmi_impl){.step = NMI_STEP_DNNL});
+}
+
+/* ---- the others --------------------------------------------------------------------------------- */
+
+static void add_kernel(struct nmi_planner *p, struct nmi_layer *layer, int32_t kind, uint8_t layout,
+                       uint8_t out)
+{
+    struct nmi_impl impl = {.step = NMI_STEP_KERNEL, .in_kind = layout, .out_kind = out};
+    const struct nmi_layout x = nmi_impl_input(p, layer, &impl, layer->node->inputs[0]);
+    const struct nmi_layout y = nmi_impl_output(p, layer, &impl);
+    const union nmi_desc d = nmi_impl_desc(layer, &impl, &x, &y);
+    if (layout == NMI_LANES && kind == NMI_KIND_POOL && !lanes_cover(&d.pool.x, &x)) {
+        return;
+    }
+    impl.kernel = nmi_kernel_find(kind, p->options->isa, &d, NULL);
+    if (impl.kernel != NULL && impl.kernel->isa != NM_ISA_REF) {
+        add(layer, impl);
+    }
+}
+
+static const uint8_t image_kinds[] = {NMI_PLAIN, NMI_NHWC, NMI_BLOCK8, NMI_BLOCK16};
+
+static void pool_candidates(struct nmi_planner *p, struct nmi_layer *layer)
+{
+    const bool global = layer->kind == NMI_KIND_GPOOL;
+    if ((layer->kind != NMI_KIND_POOL && !global) || !dnnl_allowed(p)) {
+        return;
+    }
+    if (p->any_sparse) {
+        add_kernel(p, layer, layer->kind, NMI_LANES, global ? NMI_PLAIN : NMI_LANES);
+    }
+    for (size_t i = 0; i < NMI_COUNT(image_kinds); i++) {
+        if (p->kinds & 1u << image_kinds[i]) {
+            add(layer, (struct nmi_impl){.step = NMI_STEP_DNNL, .in_kind = image_kinds[i],
+                                         .out_kind = image_kinds[i]});
+        }
+    }
+}
+
+/* Every image operand has the output's shape; the others are known. */
+static bool same_shapes(const struct nmi_planner *p, const struct nmi_layer *layer)
+{
+    const struct nmi_fact *y = &p->facts[layer->node->outputs[0]];
+    for (int32_t i = 0; i < layer->node->n_inputs; i++) {
+        const int32_t v = layer->node->inputs[i];
+        if (v == NMI_NONE || (i > 0 && p->facts[v].data != NULL &&
+                              (layer->op->flags & NMI_OP_ELEMENTWISE))) {
+            continue;
+        }
+        const struct nmi_fact *x = &p->facts[v];
+        if (x->data != NULL || x->type != NM_F32 || x->rank != y->rank ||
+            memcmp(x->dims, y->dims, (size_t)x->rank * sizeof *x->dims) != 0) {
+            return false;
+        }
+    }
+    return y->type == NM_F32;
+}
+
+static void eltwise_candidates(struct nmi_planner *p, struct nmi_layer *layer)
+{
+    const uint32_t flags = layer->op->flags;
+    if (!(flags & (NMI_OP_ELEMENTWISE | NMI_OP_BROADCAST)) || !dnnl_allowed(p) || !same_shapes(p, layer)) {
+        return;
+    }
+    const bool image = p->values[layer->node->outputs[0]].image;
+    if (layer->kind == NMI_KIND_ELTWISE) {
+        for (uint8_t k = NMI_PLAIN; k <= NMI_LANES; k++) {
+            if (k == NMI_PLAIN || (image && (p->kinds & 1u << k))) {
+                add_kernel(p, layer, NMI_KIND_ELTWISE, k, k);
+            }
+        }
+        return;
+    }
+    /* Its own evaluation over a flat tensor, in whatever order the elements stand. */
+    for (uint8_t k = NMI_NHWC; k <= NMI_LANES; k++) {
+        if (image && (flags & (NMI_OP_ZERO_SAFE | NMI_OP_BROADCAST)) && (p->kinds & 1u << k)) {
+            add(layer, (struct nmi_impl){.step = NMI_STEP_EVAL, .in_kind = k, .out_kind = k});
+        }
+    }
+}
+
+static void concat_candidates(struct nmi_planner *p, struct nmi_layer *layer)
+{
+    const struct nmi_node *node = layer->node;
+    const int32_t y = node->outputs[0];
+    if (node->op != NMI_OP_Concat || !p->values[y].image || nmi_concat_axis(p, node) != 1 ||
+        nmi_layer_tensor(p, layer, y).dims[0] != 1) {
+        return;
+    }
+    int64_t block = 16;
+    for (int32_t i = 0; i < node->n_inputs; i++) {
+        const struct nmi_fact *x = &p->facts[node->inputs[i]];
+        if (x->data != NULL || !p->values[node->inputs[i]].image) {
+            return;
+        }
+        while (x->dims[1] % block != 0) {
+            block /= 2;
+        }
+    }
+    for (uint8_t k = NMI_PLAIN; k <= NMI_LANES; k++) {
+        const int64_t needs = k == NMI_BLOCK16 ? 16 : k == NMI_BLOCK8 ? 8 : 1;
+        if (k != NMI_NHWC && block >= needs && (k == NMI_PLAIN || (p->kinds & 1u << k))) {
+            add(layer, (struct nmi_impl){.step = NMI_IMPL_CONCAT, .in_kind = k, .out_kind = k});
+        }
+    }
+}
+
+/* ---- descriptors -------------------------------------------------------------------------------- */
+
+static void weight_of(struct nmi_planner *p, struct nmi_layer *layer, int32_t rows, bool transposed)
+{
+    const struct nmi_fact *w = &p->facts[layer->node->inputs[1]];
+    /* Only a constant of the graph outlives the store of packed weights. */
+    if (nmi_graph_constant(p->graph, layer->node->inputs[1]) == NULL) {
+        return;
+    }
+    layer->weight = constant_floats(p, layer->node, 1);
+    if (layer->weight == NULL) {
+        return;
+    }
+    layer->weight_elems = known_elems(w);
+    layer->zeros = nmi_zeros(layer->weight, layer->weight_elems);
+    layer->csr = (struct nmi_csr_source){.w = layer->weight, .rows = rows,
+                                         .cols = (int32_t)(layer->weight_elems / rows),
+                                         .transposed = transposed};
+    const uintptr_t address = (uintptr_t)layer->weight;
+    layer->weight_key = nmi_hash(nmi_hash(NMI_HASH_START, &address, sizeof address),
+                                 &layer->weight_elems, sizeof layer->weight_elems);
+}
+
+static nm_status describe_conv(struct nmi_planner *p, struct nmi_layer *layer, nm_error *err)
+{
+    const struct nmi_node *node = layer->node;
+    const struct nmi_tensor x = nmi_layer_tensor(p, layer, node->inputs[0]);
+    const struct nmi_tensor w = nmi_layer_tensor(p, layer, node->inputs[1]);
+    const struct nmi_tensor y = nmi_layer_tensor(p, layer, node->outputs[0]);
+    if (!p->values[node->inputs[0]].image || !p->values[node->outputs[0]].image ||
+        (has_input(node, 2) && constant_floats(p, node, 2) == NULL)) {
+        return NM_OK;
+    }
+    const bool conv = node->op == NMI_OP_Conv;
+    NMI_TRY((conv ? nmi_conv_describe : nmi_deconv_describe)(node->attrs, &x, &w, &y, has_input(node, 2),
+                                                             node->name, &layer->desc.conv, err));
+    layer->kind = conv ? NMI_KIND_CONV : NMI_KIND_DECONV;
+    layer->bias = constant_floats(p, node, 2);
+    weight_of(p, layer, layer->desc.conv.y.c, false);
+    return NM_OK;
+}
+
+/* Gemm with a constant bias; MatMul of two matrices, or batches with one shape. */
+static void describe_gemm(struct nmi_planner *p, struct nmi_layer *layer)
+{
+    const struct nmi_node *node = layer->node;
+    const struct nmi_gemm_attrs *attrs = node->attrs;
+    const bool gemm = node->op == NMI_OP_Gemm;
+    const struct nmi_fact *a = &p->facts[node->inputs[0]], *b = &p->facts[node->inputs[1]];
+    struct nmi_gemm_desc *d = &layer->desc.gemm;
+    if (a->type != NM_F32 || a->rank < 2 || b->rank < 2 || (b->rank > 2 && b->rank != a->rank)) {
+        return;
+    }
+    *d = (struct nmi_gemm_desc){.batch = 1, .alpha = gemm ? attrs->alpha : 1.0f,
+                                .beta = gemm ? attrs->beta : 1.0f, .const_b = b->data != NULL};
+    if (attrs != NULL) {
+        d->act = attrs->act;
+        d->trans_a = gemm && attrs->trans_a;
+        d->trans_b = gemm && attrs->trans_b;
+    }
+    const int64_t rows = a->dims[a->rank - 2], cols = a->dims[a->rank - 1];
+    d->m = d->trans_a ? cols : rows;
+    d->k = d->trans_a ? rows : cols;
+    d->n = d->trans_b ? b->dims[b->rank - 2] : b->dims[b->rank - 1];
+    for (int32_t i = 0; i < a->rank - 2; i++) {
+        if (b->rank > 2 && a->dims[i] != b->dims[i]) {
+            return;
+        }
+        *(b->rank > 2 ? &d->batch : &d->m) *= a->dims[i]; /* a shared matrix: more rows */
+    }
+    d->stride_a = d->m * d->k;
+    d->stride_b = b->rank > 2 ? d->k * d->n : 0;
+    d->stride_c = d->m * d->n;
+    if (has_input(node, 2)) {
+        const struct nmi_fact *c = &p->facts[node->inputs[2]];
+        layer->bias = constant_floats(p, node, 2);
+        d->bias_rank = 1;
+        if (layer->bias == NULL || c->rank < 1 || c->dims[c->rank - 1] != d->n || known_elems(c) != d->n) {
+            return;
+        }
+    }
+    if (d->m <= 0 || d->n <= 0 || d->k <= 0 || d->n > INT32_MAX || d->k > INT32_MAX) {
+        return;
+    }
+    layer->kind = NMI_KIND_GEMM;
+    if (b->rank == 2) {
+        weight_of(p, layer, (int32_t)d->n, !d->trans_b);
+    }
+}
+
+static nm_status describe_pool(struct nmi_planner *p, struct nmi_layer *layer, nm_error *err)
+{
+    const struct nmi_node *node = layer->node;
+    const struct nmi_tensor x = nmi_layer_tensor(p, layer, node->inputs[0]);
+    const struct nmi_tensor y = nmi_layer_tensor(p, layer, node->outputs[0]);
+    if (!p->values[node->inputs[0]].image || x.type != NM_F32 ||
+        (node->n_outputs > 1 && node->outputs[1] != NMI_NONE)) {
+        return NM_OK;
+    }
+    if (node->op == NMI_OP_GlobalAveragePool || node->op == NMI_OP_GlobalMaxPool) {
+        layer->desc.gpool = (struct nmi_gpool_desc){.x = nmi_tensor_image(&x),
+                                                    .average = node->op == NMI_OP_GlobalAveragePool};
+        layer->kind = NMI_KIND_GPOOL;
+        return NM_OK;
+    }
+    NMI_TRY(nmi_pool_describe(node->op, node->attrs, &x, &y, node->name, &layer->desc.pool, err));
+    layer->kind = NMI_KIND_POOL;
+    return NM_OK;
+}
+
+static const struct {
+    uint16_t op;
+    int32_t elt, act;
+} eltwise_ops[] = {
+    {NMI_OP_Add, NMI_ELT_ADD, NMI_ACT_NONE},         {NMI_OP_Sub, NMI_ELT_SUB, NMI_ACT_NONE},
+    {NMI_OP_Mul, NMI_ELT_MUL, NMI_ACT_NONE},         {NMI_OP_Relu, NMI_ELT_COPY, NMI_ACT_RELU},
+    {NMI_OP_Sigmoid, NMI_ELT_COPY, NMI_ACT_SIGMOID}, {NMI_OP_HardSwish, NMI_ELT_COPY, NMI_ACT_HARDSWISH},
+    {NMI_OP_LeakyRelu, NMI_ELT_COPY, NMI_ACT_LEAKY},
+};
+
+static void describe_eltwise(struct nmi_planner *p, struct nmi_layer *layer)
+{
+    const struct nmi_node *node = layer->node;
+    for (size_t i = 0; i < NMI_COUNT(eltwise_ops); i++) {
+        const int32_t operands = eltwise_ops[i].elt == NMI_ELT_COPY ? 1 : 2;
+        if (eltwise_ops[i].op != node->op || node->n_inputs != operands || !same_shapes(p, layer)) {
+            continue;
+        }
+        layer->kind = NMI_KIND_ELTWISE;
+        layer->desc.eltwise = (struct nmi_eltwise_desc){.op = eltwise_ops[i].elt,
+                                                        .act = {.kind = eltwise_ops[i].act}};
+        if (node->op == NMI_OP_LeakyRelu) {
+            layer->desc.eltwise.act.alpha = ((const struct nmi_alpha_attrs *)node->attrs)->alpha;
+        }
+    }
+}
+
+static nm_status describe(struct nmi_planner *p, struct nmi_layer *layer, nm_error *err)
+{
+    const struct nmi_tensor y = nmi_layer_tensor(p, layer, layer->node->outputs[0]);
+    if (!nmi_elems(y.rank, y.dims, &layer->out_elems)) {
+        return nmi_fail(err, NM_ELIMIT, "node %s (%s): its output has too many elements",
+                        layer->node->name, layer->op->name);
+    }
+    if (p->values[layer->node->outputs[0]].image) {
+        layer->out_image = nmi_tensor_image(&y);
+    }
+    switch (layer->node->op) {
+    case NMI_OP_Conv:
+    case NMI_OP_ConvTranspose:
+        return describe_conv(p, layer, err);
+    case NMI_OP_Gemm:
+    case NMI_OP_MatMul:
+        describe_gemm(p, layer);
+        return NM_OK;
+    case NMI_OP_MaxPool:
+    case NMI_OP_AveragePool:
+    case NMI_OP_GlobalAveragePool:
+    case NMI_OP_GlobalMaxPool:
+        return describe_pool(p, layer, err);
+    default:
+        describe_eltwise(p, layer);
+        return NM_OK;
+    }
+}
+
+static void candidates(struct nmi_planner *p, struct nmi_layer *layer)
+{
+    if (layer->op->flags & NMI_OP_ALIAS) {
+        add(layer, (struct nmi_impl){.step = NMI_IMPL_ALIAS});
+        return;
+    }
+    gemm_candidates(p, layer);
+    pool_candidates(p, layer);
+    eltwise_candidates(p, layer);
+    concat_candidates(p, layer);
+    add(layer, (struct nmi_impl){.step = NMI_STEP_EVAL});
+}
+
+nm_status nmi_plan_candidates(struct nmi_planner *p, nm_error *err)
+{
+    for (int32_t i = 0; i < p->n_layers; i++) {
+        struct nmi_layer *layer = &p->layers[i];
+        NMI_TRY(describe(p, layer, err));
+        p->any_sparse |= !p->options->dense && layer->kind == NMI_KIND_CONV && layer->weight != NULL &&
+                         (double)layer->zeros >= MIN_ZEROS * (double)layer->weight_elems;
+    }
+    p->any_sparse &= nmi_isa_lanes(p->options->isa) > 0;
+    p->kinds = 1u << NMI_PLAIN | (p->any_sparse ? 1u << NMI_LANES : 0);
+    for (int32_t i = 0; i < p->n_layers; i++) {
+        NMI_TRY(conv_candidates(p, &p->layers[i], err)); /* first: they say which layouts matter */
+    }
+    for (int32_t i = 0; i < p->n_layers; i++) {
+        candidates(p, &p->layers[i]);
+    }
+    return NM_OK;
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A value can exist in several layouts (forms). Consumers ask for one; what is missing is converted
+ * once, by a step. Frames of LANES are filled right after the value is made.
+ */
+#include "lib/plan/planner.h"
+
+#include "lib/base/parallel.h"
+
+#include <math.h>
+#include <string.h>
+
+static const struct nmi_layout plain_layout = {.kind = NMI_PLAIN};
+
+/* ---- steps and buffers --------------------------------------------------------------------------- */
+
+struct nmi_step *nmi_new_step(struct nmi_planner *p, int32_t layer, enum nmi_step_kind kind)
+{
+    struct nmi_step *step = &p->steps[p->plan->n_steps++];
+    *step = (struct nmi_step){.kind = (uint8_t)kind, .parts = 1, .layer = layer};
+    return step;
+}
+
+static int32_t segment_of(const struct nmi_planner *p, int32_t layer)
+{
+    return layer < p->n_layers ? p->layers[layer].segment : p->n_segments;
+}
+
+struct nmi_ref nmi_new_buffer(struct nmi_planner *p, int32_t layer, size_t bytes)
+{
+    const int32_t id = p->n_buffers++;
+    p->buffers[id] = (struct nmi_buffer){.bytes = bytes, .first = p->plan->n_steps,
+                                         .last = p->plan->n_steps, .alias = NMI_NONE,
+                                         .segment = segment_of(p, layer), .local = true};
+    return (struct nmi_ref){.base = NMI_BASE_BUFFER, .index = id};
+}
+
+void nmi_buffer_use(struct nmi_planner *p, const struct nmi_ref *ref)
+{
+    const int32_t step = p->plan->n_steps - 1;
+    if (ref->base != NMI_BASE_BUFFER) {
+        return;
+    }
+    for (int32_t b = ref->index; b != NMI_NONE; b = p->buffers[b].alias) {
+        struct nmi_buffer *buffer = &p->buffers[b];
+        buffer->first = step < buffer->first ? step : buffer->first;
+        buffer->last = step > buffer->last ? step : buffer->last;
+        buffer->local &= buffer->segment == segment_of(p, p->steps[step].layer);
+    }
+}
+
+void nmi_step_use(struct nmi_planner *p, enum nmi_operand operand, struct nmi_ref ref)
+{
+    p->steps[p->plan->n_steps - 1].refs[operand] = ref;
+    nmi_buffer_use(p, &ref);
+}
+
+nm_status nmi_kernel_scratch(struct nmi_planner *p, int32_t layer, struct nmi_step *step)
+{
+    const struct nmi_kernel *k = step->kernel;
+    const int32_t threads = nmi_layer_threads(p, &p->layers[layer]);
+    step->parts = k->parts(&step->desc, step->refs[NMI_REF_PACKED].ptr, threads);
+    const size_t bytes = k->scratch_bytes != NULL ? k->scratch_bytes(&step->desc, step->parts) : 0;
+    if (bytes > 0) {
+        struct nmi_ref scratch = nmi_new_buffer(p, layer, bytes);
+        nmi_step_use(p, NMI_REF_SCRATCH, scratch);
+    }
+    return NM_OK;
+}
+
+nm_status nmi_dnnl_objects(struct nmi_planner *p, struct nmi_step *step, int32_t kind,
+                                enum nmi_dnnl_algo algo, nm_error *err)
+{
+    const struct nmi_layer *layer = &p->layers[step->layer];
+    const int32_t threads = nmi_layer_threads(p, layer);
+    const int32_t copies = threads == 1 ? p->options->threads : 1;
+    step->dnnl = nmi_arena_array(&p->plan->meta, (size_t)copies, sizeof(void *));
+    if (step->dnnl == NULL) {
+        return nmi_fail_memory(err, (size_t)copies * sizeof(void *), "planning");
+    }
+    step->n_objects = copies;
+    for (int32_t i = 0; i < copies; i++) {
+        NMI_TRY(nmi_plan_dnnl(kind, &step->desc, algo, threads, &step->dnnl[i], err));
+    }
+    const size_t scratch = nmi_dnnl_scratch_bytes(step->dnnl[0]);
+    if (scratch > 0) {
+        nmi_step_use(p, NMI_REF_SCRATCH, nmi_new_buffer(p, step->layer, scratch));
+    }
+    return NM_OK;
+}
+
+/* ---- frames ---------------------------------------------------------------------------------------- */
+
+static bool lanes_chosen(const struct nmi_layer *layer)
+{
+    return layer->impls[layer->choice].in_kind == NMI_LANES;
+}
+
+static bool low_fill(const struct nmi_layer *layer)
+{
+    return layer->kind == NMI_KIND_POOL && !layer->desc.pool.average;
+}
+
+static bool any_halo(const int32_t halo[4])
+{
+    return (halo[0] | halo[1] | halo[2] | halo[3]) != 0;
+}
+
+static bool raise(int32_t to[4], const int32_t from[4])
+{
+    bool raised = false;
+    for (int i = 0; i < 4; i++) {
+        raised |= from[i] > to[i];
+        to[i] = from[i] > to[i] ? from[i] : to[i];
+    }
+    return raised;
+}
+
+/* Values that must lie alike: out 0 and all image operands of a flat operation; residuals. */
+static int32_t first_exact(const struct nmi_layer *layer)
+{
+    const bool window = layer->kind == NMI_KIND_CONV || layer->kind == NMI_KIND_POOL;
+    return window ? 3 : layer->kind == NMI_KIND_GPOOL ? 4 : 0;
+}
+
+static bool unify(struct nmi_planner *p, const struct nmi_layer *layer)
+{
+    int32_t *y = p->values[layer->node->outputs[0]].halo;
+    bool changed = false;
+    for (int32_t k = first_exact(layer); k < layer->node->n_inputs; k++) {
+        const int32_t v = layer->node->inputs[k];
+        if (v != NMI_NONE && p->values[v].image && p->facts[v].data == NULL) {
+            changed |= raise(y, p->values[v].halo);
+            changed |= raise(p->values[v].halo, y);
+        }
+    }
+    return changed;
+}
+
+static void need_frame(struct nmi_planner *p, const struct nmi_layer *layer)
+{
+    const struct nmi_impl *impl = &layer->impls[layer->choice];
+    const int32_t v = layer->node->inputs[0];
+    struct nmi_value_state *value = &p->values[v];
+    if (value->producer == NMI_NONE || (layer->kind != NMI_KIND_CONV && layer->kind != NMI_KIND_POOL)) {
+        return;
+    }
+    const struct nmi_layer *maker = &p->layers[value->producer];
+    const struct nmi_impl *made = &maker->impls[maker->choice];
+    const struct nmi_layout want = nmi_impl_input(p, layer, impl, v);
+    if (made->out_kind != NMI_LANES || maker->segment != layer->segment || !any_halo(want.halo)) {
+        return;
+    }
+    const struct nmi_layout have = nmi_impl_output(p, maker, made);
+    if (nmi_layout_same_lanes(&have, &want)) {
+        raise(value->halo, want.halo);
+        value->wants_low |= low_fill(layer);
+        value->wants_zero |= !low_fill(layer);
+    }
+}
+
+static bool nonnegative(const struct nmi_layer *layer)
+{
+    const struct nmi_act *act = NULL;
+    if (layer->kind == NMI_KIND_CONV) {
+        act = &layer->desc.conv.act;
+    } else if (layer->kind == NMI_KIND_ELTWISE) {
+        act = &layer->desc.eltwise.act;
+    }
+    return act != NULL && (act->kind == NMI_ACT_RELU || act->kind == NMI_ACT_SIGMOID ||
+                           (act->kind == NMI_ACT_CLIP && act->alpha >= 0));
+}
+
+void nmi_forms_init(struct nmi_planner *p)
+{
+    bool changed = true;
+    for (int32_t i = 0; i < p->n_layers; i++) {
+        p->values[p->layers[i].node->outputs[0]].nonnegative = nonnegative(&p->layers[i]);
+        if (lanes_chosen(&p->layers[i])) {
+            need_frame(p, &p->layers[i]);
+        }
+    }
+    while (changed) { /* frames only grow: it ends */
+        changed = false;
+        for (int32_t i = 0; i < p->n_layers; i++) {
+            changed |= lanes_chosen(&p->layers[i]) && unify(p, &p->layers[i]);
+        }
+    }
+    for (int32_t i = 0; i < p->graph->n_inputs; i++) {
+        struct nmi_value_state *v = &p->values[p->graph->inputs[i]];
+        v->forms[v->n_forms++] = (struct nmi_form){
+            .layout = plain_layout, .segment = -1, .ref = {.base = NMI_BASE_INPUT, .index = i}};
+    }
+}
+
+/* ---- forms ----------------------------------------------------------------------------------------- */
+
+static bool halo_covers(const struct nmi_layout *have, const struct nmi_layout *want)
+{
+    return have->halo[0] >= want->halo[0] && have->halo[1] >= want->halo[1] &&
+           have->halo[2] >= want->halo[2] && have->halo[3] >= want->halo[3];
+}
+
+static bool serves(const struct nmi_image *image, const struct nmi_form *form, bool nonneg,
+                   const struct nmi_want *want)
+{
+    if (form->layout.kind != NMI_LANES || want->layout.kind != NMI_LANES) {
+        return nmi_layout_equivalent(image, &form->layout, &want->layout);
+    }
+    if (want->exact) {
+        return nmi_layout_same(&form->layout, &want->layout);
+    }
+    const bool fill = form->fill == want->fill || (nonneg && form->fill == 0 && want->fill < 0) ||
+                      !any_halo(want->layout.halo);
+    return fill && nmi_layout_same_lanes(&form->layout, &want->layout) &&
+           halo_covers(&form->layout, &want->layout);
+}
+
+static nm_status convert_step(struct nmi_planner *p, int32_t layer, const struct nmi_convert_desc *d,
+                              const struct nmi_ref *from, const struct nmi_ref *to, nm_error *err)
+{
+    struct nmi_step *step = nmi_new_step(p, layer, NMI_STEP_DNNL);
+    step->desc.convert = *d;
+    nmi_step_use(p, NMI_REF_X, *from);
+    nmi_step_use(p, NMI_REF_Y, *to);
+    if (d->from.layout.kind != NMI_LANES && d->to.layout.kind != NMI_LANES) {
+        return nmi_dnnl_objects(p, step, NMI_KIND_CONVERT, NMI_DNNL_DIRECT, err);
+    }
+    step->kind = NMI_STEP_KERNEL;
+    step->kernel = nmi_kernel_find(NMI_KIND_CONVERT, p->options->isa, &step->desc, NULL);
+    if (step->kernel == NULL) {
+        return nmi_fail(err, NM_EINTERNAL, "node %s: no kernel converts between its layouts",
+                        p->layers[layer].node->name);
+    }
+    return nmi_kernel_scratch(p, layer, step);
+}
+
+static nm_status convert(struct nmi_planner *p, int32_t layer, int32_t value,
+                         const struct nmi_form *from, struct nmi_form *to, nm_error *err)
+{
+    const struct nmi_tensor t = nmi_layer_tensor(p, &p->layers[layer], value);
+    struct nmi_convert_desc d = {.from = nmi_tensor_image(&t), .to = nmi_tensor_image(&t),
+                                 .fill = to->fill};
+    d.from.layout = from->layout;
+    d.to.layout = to->layout;
+    to->ref = nmi_value_place(p, layer, value, &to->layout);
+    return convert_step(p, layer, &d, &from->ref, &to->ref, err);
+}
+
+static nm_status keep_form(struct nmi_planner *p, int32_t value, const struct nmi_form *form, nm_error *err)
+{
+    struct nmi_value_state *v = &p->values[value];
+    if (v->n_forms == NMI_MAX_FORMS) {
+        return nmi_fail(err, NM_EINTERNAL, "value %s is wanted in too many layouts",
+                        p->graph->values[value].name);
+    }
+    v->forms[v->n_forms++] = *form;
+    return NM_OK;
+}
+
+nm_status nmi_get_form(struct nmi_planner *p, int32_t layer, int32_t value, const struct nmi_want *want,
+                       struct nmi_form *form, nm_error *err)
+{
+    struct nmi_value_state *v = &p->values[value];
+    const int32_t segment = segment_of(p, layer);
+    const struct nmi_tensor t = nmi_layer_tensor(p, &p->layers[layer], value);
+    const struct nmi_image image = v->image ? nmi_tensor_image(&t) : (struct nmi_image){0};
+    const struct nmi_form *source = NULL;
+    for (int32_t i = 0; i < v->n_forms; i++) {
+        const struct nmi_form *f = &v->forms[i];
+        const bool here = f->segment == segment || f->layout.kind == NMI_PLAIN;
+        if (here && (source == NULL || f->segment == segment)) {
+            source = source == NULL ? f : source;
+        }
+        if (here && serves(&image, f, v->nonnegative, want)) {
+            *form = *f;
+            return NM_OK;
+        }
+    }
+    if (source == NULL) {
+        return nmi_fail(err, NM_EINTERNAL, "value %s is read before it is made",
+                        p->graph->values[value].name);
+    }
+    *form = (struct nmi_form){.layout = want->layout, .fill = want->fill, .segment = segment};
+    const struct nmi_form from = *source;
+    NMI_TRY(convert(p, layer, value, &from, form, err));
+    return keep_form(p, value, form, err);
+}
+
+static nm_status fill_frame(struct nmi_planner *p, int32_t layer, int32_t value,
+                            const struct nmi_form *form, nm_error *err)
+{
+    const struct nmi_tensor t = nmi_layer_tensor(p, &p->layers[layer], value);
+    struct nmi_step *step = nmi_new_step(p, layer, NMI_STEP_KERNEL);
+    step->desc.halo = (struct nmi_halo_desc){.x = nmi_tensor_image(&t), .fill = form->fill};
+    step->desc.halo.x.layout = form->layout;
+    step->kernel = nmi_kernel_find(NMI_KIND_HALO, p->options->isa, &step->desc, NULL);
+    if (step->kernel == NULL) {
+        return nmi_fail(err, NM_EINTERNAL, "node %s: no kernel fills its frame",
+                        p->layers[layer].node->name);
+    }
+    nmi_step_use(p, NMI_REF_X, form->ref);
+    nmi_step_use(p, NMI_REF_Y, form->ref);
+    return nmi_kernel_scratch(p, layer, step);
+}
+
+nm_status nmi_put_form(struct nmi_planner *p, int32_t layer, int32_t value,
+                       const struct nmi_layout *layout, struct nmi_ref ref, nm_error *err)
+{
+    struct nmi_value_state *v = &p->values[value];
+    struct nmi_form form = {.layout = *layout, .segment = segment_of(p, layer), .ref = ref};
+    if (layout->kind == NMI_LANES && any_halo(layout->halo) && (v->wants_low || v->wants_zero)) {
+        form.fill = v->wants_low && !v->wants_zero && !v->nonnegative ? -INFINITY : 0.0f;
+        NMI_TRY(fill_frame(p, layer, value, &form, err));
+    }
+    NMI_TRY(keep_form(p, value, &form, err));
+    if (v->crosses || v->output != NMI_NONE) {
+        struct nmi_form plain;
+        const struct nmi_want want = {.layout = plain_layout};
+        NMI_TRY(nmi_get_form(p, layer, value, &want, &plain, err));
+    }
+    return NM_OK;
+}
+
+struct nmi_ref nmi_value_place(struct nmi_planner *p, int32_t layer, int32_t value,
+                               const struct nmi_layout *layout)
+{
+    const struct nmi_layer *l = &p->layers[layer];
+    const struct nmi_tensor t = nmi_layer_tensor(p, l, value);
+    if (layout->kind == NMI_PLAIN && p->values[value].output != NMI_NONE) {
+        return (struct nmi_ref){.base = NMI_BASE_OUTPUT, .index = p->values[value].output};
+    }
+    size_t bytes = 0;
+    if (layout->kind != NMI_PLAIN) {
+        struct nmi_image image = nmi_tensor_image(&t);
+        image.layout = *layout;
+        bytes = nmi_image_bytes(&image);
+        bytes -= bytes > 0 ? NMI_SLACK : 0; /* images lie side by side where a buffer holds several */
+    } else if (!nmi_tensor_bytes(t.type, t.rank, t.dims, &bytes)) {
+        bytes = SIZE_MAX; /* memory.c refuses it */
+    }
+    return nmi_new_buffer(p, layer, bytes);
+}

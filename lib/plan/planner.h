@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside lib/plan only: the state of one planning. The files in the order of the work:
+ *   layers.c      facts of every value, live nodes, segments
+ *   candidates.c  implementations of each layer
+ *   measure.c     what each costs, conversions too
+ *   choose.c      one implementation for each layer
+ *   emit.c        steps, conversions, halos, buffers
+ *   memory.c      buffers to offsets
+ */
+#ifndef NM_PLAN_PLANNER_H
+#define NM_PLAN_PLANNER_H
+
+#include "lib/ops/attrs.h"
+#include "lib/base/checked.h"
+#include "lib/plan/plan.h"
+#include "lib/sparse/csr.h"
+
+#define NMI_MAX_IMPLS 24
+#define NMI_KIND_NONE (-1)
+
+/* One way to run a layer. in_kind, out_kind: enum nmi_layout_kind of its image operands (PLAIN for
+ * tensors that are no images). */
+struct nmi_impl {
+    uint8_t step; /* enum nmi_step_kind; ALIAS and CONCAT below */
+    uint8_t in_kind, out_kind;
+    const struct nmi_kernel *kernel;
+    struct nmi_blocking blocking;
+    enum nmi_dnnl_algo algo;
+    double seconds;
+};
+enum { NMI_IMPL_ALIAS = NMI_STEP_COPY + 1, NMI_IMPL_CONCAT };
+
+/* A live node with the shapes of this plan (batch 1 inside a segment of several images). */
+struct nmi_layer {
+    const struct nmi_node *node;
+    const struct nmi_op *op;
+    int32_t segment;
+    bool batched;        /* images are independent */
+    int32_t kind;        /* enum nmi_kind that kernels may do, or NMI_KIND_NONE */
+    union nmi_desc desc; /* of that kind; layouts PLAIN */
+    const float *weight; /* constant float weight, or NULL */
+    uint64_t weight_key; /* names it in the store of packed weights */
+    struct nmi_csr_source csr;
+    int64_t weight_elems, zeros;
+    const float *bias;   /* constant, or NULL */
+    int64_t out_elems;   /* of output 0 */
+    struct nmi_image out_image; /* output 0, when it is an image */
+    struct nmi_impl impls[NMI_MAX_IMPLS];
+    int32_t n_impls, choice;
+    const char *reason;
+    int32_t seen; /* choose.c: mark of a sweep */
+};
+
+/* A buffer: lifetime in steps, place after memory.c. */
+struct nmi_buffer {
+    size_t bytes;      /* of one image when made in a segment of several, else of all */
+    int32_t first, last;
+    int32_t alias;     /* lies in the memory of that buffer, or NMI_NONE */
+    int32_t segment;   /* where it was made */
+    bool local;        /* used in the segment that makes it only */
+    bool shared;       /* two values lie in it: never written in place */
+    size_t offset;
+};
+
+/* A value in one layout. fill: what its frame holds. segment: where it was made; -1: an input. */
+struct nmi_form {
+    struct nmi_layout layout;
+    float fill;
+    int32_t segment;
+    struct nmi_ref ref;
+};
+#define NMI_MAX_FORMS 6
+
+struct nmi_value_state {
+    int32_t producer; /* layer, or NMI_NONE */
+    int32_t last_use; /* layer that reads it last; INT32_MAX: a graph output */
+    int32_t output;   /* number of the graph output it is, or NMI_NONE */
+    bool image;       /* float, rank 3 or 4: has layouts */
+    bool crosses;     /* used outside the segment that makes it */
+    bool nonnegative; /* behind a ReLU: zero is as good as -inf in the frame of a max-pool */
+    bool wants_zero, wants_low; /* LANES consumers need this fill in the frame */
+    int32_t halo[4];  /* what its LANES consumers need */
+    struct nmi_form forms[NMI_MAX_FORMS];
+    int32_t n_forms;
+    double convert[25]; /* choose.c: seconds from kind to kind; < 0 not known */
+};
+
+struct nmi_planner {
+    const struct nmi_network *net;
+    const struct nmi_graph *graph;
+    const struct nmi_tensor *inputs;
+    const struct nmi_plan_options *options;
+    struct nmi_plan *plan;
+    struct nmi_arena arena; /* temporary */
+    struct nmi_fact *facts;
+    struct nmi_value_state *values;
+    struct nmi_layer *layers;
+    int32_t n_layers;
+    int64_t batch;       /* images of the inputs; 1 when there is no batch */
+    bool any_sparse;     /* some layer may run sparse: LANES are worth looking at */
+    uint32_t kinds;      /* bit k: layout kind k is used by some convolution */
+    int32_t *segment_images; /* by segment */
+    int32_t n_segments;
+    struct nmi_buffer *buffers;
+    int32_t n_buffers;
+    struct nmi_step *steps;  /* plan->n_steps of them */
+};
+
+/* layers.c */
+nm_status nmi_plan_layers(struct nmi_planner *p, nm_error *err);
+/* The tensor of a value as a layer sees it: dims[0] = 1 inside a segment of several images when it is
+ * batched; data when known. */
+struct nmi_tensor nmi_layer_tensor(const struct nmi_planner *p, const struct nmi_layer *layer,
+                                   int32_t value);
+/* The image (PLAIN) of a rank 3 or 4 tensor; rank 3 has height 1. */
+struct nmi_image nmi_tensor_image(const struct nmi_tensor *t);
+/* The axis of a Concat, counted from the front. */
+int64_t nmi_concat_axis(const struct nmi_planner *p, const struct nmi_node *node);
+int32_t nmi_layer_threads(const struct nmi_planner *p, const struct nmi_layer *layer);
+
+/* candidates.c */
+nm_status nmi_plan_candidates(struct nmi_planner *p, nm_error *err);
+
+/* Layouts of a layer's image operand `value` under an implementation (halo as the operation needs). */
+struct nmi_layout nmi_impl_input(const struct nmi_planner *p, const struct nmi_layer *layer,
+                                 const struct nmi_impl *impl, int32_t value);
+struct nmi_layout nmi_impl_output(const struct nmi_planner *p, const struct nmi_layer *layer,
+                                  const struct nmi_impl *impl);
+/* The descriptor of an implementation with these layouts. */
+union nmi_desc nmi_impl_desc(const struct nmi_layer *layer, const struct nmi_impl *impl,
+                             const struct nmi_layout *x, const struct nmi_layout *y);
+
+/* Floats of output 0 in this layout, padding included. */
+int64_t nmi_impl_floats(const struct nmi_layer *layer, const struct nmi_layout *y);
+
+/* measure.c: seconds of each implementation, impls sorted, best first for equal layouts. */
+nm_status nmi_plan_measure(struct nmi_planner *p, nm_error *err);
+/* Seconds to bring an image from one layout to another (frame included). */
+nm_status nmi_measure_convert(struct nmi_planner *p, const struct nmi_layer *layer,
+                              const struct nmi_convert_desc *convert, double *seconds,
+                              nm_error *err);
+
+/* Multiply-accumulates of one run of the layer, zeros included. */
+double nmi_layer_macs(const struct nmi_layer *layer);
+
+/* choose.c */
+nm_status nmi_plan_choose(struct nmi_planner *p, nm_error *err);
+
+/* forms.c: values in layouts, conversions between them, buffers */
+void nmi_forms_init(struct nmi_planner *p); /* frames that values need */
+struct nmi_step *nmi_new_step(struct nmi_planner *p, int32_t layer, enum nmi_step_kind kind);
+struct nmi_ref nmi_new_buffer(struct nmi_planner *p, int32_t layer, size_t bytes);
+/* Notes that the newest step uses ref, and keeps it as operand. */
+void nmi_step_use(struct nmi_planner *p, enum nmi_operand operand, struct nmi_ref ref);
+void nmi_buffer_use(struct nmi_planner *p, const struct nmi_ref *ref);
+/* What a layer wants of an operand. exact: this very frame too (residuals, flat operations). */
+struct nmi_want {
+    struct nmi_layout layout;
+    float fill;
+    bool exact;
+};
+/* The value in that layout, converted by new steps when need be; *form says what it really is. */
+nm_status nmi_get_form(struct nmi_planner *p, int32_t layer, int32_t value, const struct nmi_want *want,
+                       struct nmi_form *form, nm_error *err);
+/* Registers out 0 of a layer, fills its frame, and makes the row-major form that borders need. */
+nm_status nmi_put_form(struct nmi_planner *p, int32_t layer, int32_t value,
+                       const struct nmi_layout *layout, struct nmi_ref ref, nm_error *err);
+/* Where a new value goes: the caller's output when it can lie there, else a buffer. */
+struct nmi_ref nmi_value_place(struct nmi_planner *p, int32_t layer, int32_t value,
+                               const struct nmi_layout *layout);
+/* Parts and scratch of a kernel step, and oneDNN objects (one for each thread that may run the step at
+ * the same time) and scratch of the other kind; step must be the newest. */
+nm_status nmi_kernel_scratch(struct nmi_planner *p, int32_t layer, struct nmi_step *step);
+nm_status nmi_dnnl_objects(struct nmi_planner *p, struct nmi_step *step, int32_t kind,
+                           enum nmi_dnnl_algo algo, nm_error *err);
+
+/* emit.c */
+nm_status nmi_plan_emit(struct nmi_planner *p, nm_error *err);
+/* memory.c */
+nm_status nmi_plan_memory(struct nmi_planner *p, nm_error *err);
+
+/* True when the two layouts put the elements of this image at the same places. */
+bool nmi_layout_equivalent(const struct nmi_image *image, const struct nmi_layout *a,
+                           const struct nmi_layout *b);
+/* oneDNN object for a layer under a thread count. */
+nm_status nmi_plan_dnnl(int32_t kind, const union nmi_desc *desc, enum nmi_dnnl_algo algo,
+                        int32_t threads, struct nmi_dnnl **object, nm_error *err);
+
+#endif
