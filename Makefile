@@ -60,7 +60,7 @@ ifndef NO_SETUP
 endif
 
 run-demo: all
-	@sh examples/demo.sh
+	@B='$(B)' sh examples/demo.sh
 
 run-check: all $(TEST_BIN)
 	@B='$(B)' CC='$(CC)' MAKE='$(MAKE)' sh tests/run.sh $(TEST_BIN)
@@ -119,7 +119,7 @@ $(NMIE_TEST): PARTS := $(filter-out %/main.o %/onnx.pb-c.o,$(NMIE_OBJ))
 $(NMIE_TEST): PARTS_LIBS := $(NMIE_LIBS)
 $(NMIE_TEST): $(NMIE_OBJ)
 
-$(B)/tests/%: tests/%.c $(B)/libnm.a $(HELP_OBJ)
+$(TEST_BIN) $(SLOW_BIN): $(B)/tests/%: tests/%.c $(B)/libnm.a $(HELP_OBJ)
 	@mkdir -p $(@D)
 	$(SAY) '  test  $<'
 	$(Q)$(COMPILE) -MT $@ -MF $@.d $(LDFLAGS) -o $@ $< $(PARTS) $(HELP_OBJ) $(B)/libnm.a $(OMP) \

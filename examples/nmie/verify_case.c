@@ -64,6 +64,20 @@ static const char *partner(const nm_model *model, info_fn info, size_t n, const 
     return k < n ? info(model, k)->name : NULL;
 }
 
+/* ONNX's test data keeps bfloat16 as uint16, cut off instead of rounded, and with other shapes. */
+static nm_status check_types(const nm_model *model, info_fn info, size_t n, const struct tensors *t,
+                             nm_error *err)
+{
+    for (size_t i = 0; i < t->n && i < n; i++) {
+        if (info(model, i)->type == NM_BF16 && t->at[i].t.type == NM_U16) {
+            return complain(err, NM_EUNSUPPORTED,
+                            "%s: the type bfloat16 is kept as uint16 in this test's files",
+                            info(model, i)->name);
+        }
+    }
+    return NM_OK;
+}
+
 /* Runs the session on in and compares what comes out with ref. */
 static nm_status run_and_compare(nm_model *model, nm_session *session, const struct tensors *in,
                                  const struct tensors *ref, const struct tolerance *tolerance,
@@ -71,6 +85,11 @@ static nm_status run_and_compare(nm_model *model, nm_session *session, const str
 {
     nm_tensor feed[TENSORS_MAX], got[TENSORS_MAX] = {0};
     size_t n_in = nm_model_inputs(model), n_out = nm_model_outputs(model);
+    nm_status status = check_types(model, nm_model_input, n_in, in, &r->reason);
+    status = status ? status : check_types(model, nm_model_output, n_out, ref, &r->reason);
+    if (status) {
+        return status;
+    }
     for (size_t i = 0; i < in->n; i++) {
         feed[i] = in->at[i].t;
         feed[i].name = partner(model, nm_model_input, n_in, in->at[i].name, i);
@@ -82,7 +101,7 @@ static nm_status run_and_compare(nm_model *model, nm_session *session, const str
                             n_out);
         }
     }
-    nm_status status = nm_run(session, feed, in->n, got, ref->n, &r->reason);
+    status = nm_run(session, feed, in->n, got, ref->n, &r->reason);
     for (size_t i = 0; i < ref->n && !status; i++) {
         status = compare_tensors(got[i].name, &got[i], &ref->at[i].t, tolerance, &r->difference,
                                  &r->reason);

@@ -51,6 +51,11 @@ static nm_status read_opset(struct nmi_importer *im)
         }
         found = m->opset_import[i];
     }
+    if (found == NULL && m->n_opset_import > 0) {
+        return nmi_fail(im->err, NM_EUNSUPPORTED,
+                        "the model imports operators of %s only, and none of ONNX's own domain",
+                        m->opset_import[0]->domain);
+    }
     if (found == NULL) {
         return nmi_fail(im->err, NM_EFORMAT, "the model imports no opset of ONNX's own domain");
     }

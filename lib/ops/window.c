@@ -92,9 +92,9 @@ static nm_status slide(struct axis *a, int64_t auto_pad, int64_t ceil_mode, nm_e
                         (long long)a->reach, (long long)(room + a->reach));
     }
     a->out = room / a->stride + 1;
-    if (ceil_mode != 0 && auto_pad == NMI_PAD_NOTSET && room % a->stride != 0 &&
-        a->out * a->stride < a->in + a->pad_begin) {
-        a->out++; /* a window that would start in the right pad is dropped */
+    if (ceil_mode != 0 && auto_pad == NMI_PAD_NOTSET) {
+        a->out += room % a->stride != 0;
+        a->out -= (a->out - 1) * a->stride >= a->in + a->pad_begin; /* starts in the right pad */
     }
     return NM_OK;
 }
@@ -222,7 +222,8 @@ static nm_status kernel_of(const struct nmi_conv_attrs *attrs, int32_t rank, con
     kernel->n = rank - 2;
     for (int32_t i = 0; i < rank - 2; i++) {
         int64_t given = value_at(&attrs->kernel_shape, i, NMI_DIM_UNKNOWN), own = w[2 + i];
-        if (nmi_dim_known(own) && nmi_dim_known(given) && own != given) {
+        bool given_well = attrs->kernel_shape.n == 0 || given > 0;
+        if (!given_well || (nmi_dim_known(own) && nmi_dim_known(given) && own != given)) {
             return nmi_fail(err, NM_ESHAPE, "kernel_shape says %lld where the weight has %lld",
                             (long long)given, (long long)own);
         }

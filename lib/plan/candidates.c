@@ -552,7 +552,8 @@ static nm_status describe(struct nmi_planner *p, struct nmi_layer *layer, nm_err
 
 static void candidates(struct nmi_planner *p, struct nmi_layer *layer)
 {
-    if (layer->op->flags & NMI_OP_ALIAS) {
+    const bool one = layer->node->n_outputs == 1 || layer->node->outputs[1] == NMI_NONE;
+    if ((layer->op->flags & NMI_OP_ALIAS) && one) { /* Dropout may be asked for its mask */
         add(layer, (struct nmi_impl){.step = NMI_IMPL_ALIAS});
         return;
     }

@@ -192,13 +192,9 @@ static nm_status emit_alias(struct nmi_planner *p, int32_t layer, nm_error *err)
     if (x.ref.base == NMI_BASE_BUFFER) {
         p->buffers[x.ref.index].shared = true;
     }
-    for (int32_t k = 0; k < l->node->n_outputs; k++) {
-        if (l->node->outputs[k] != NMI_NONE && k == 0) {
-            struct nmi_value_state *v = &p->values[l->node->outputs[k]];
-            v->forms[v->n_forms++] = (struct nmi_form){
-                .layout = plain_layout, .segment = l->segment, .ref = x.ref};
-        }
-    }
+    struct nmi_value_state *v = &p->values[l->node->outputs[0]];
+    v->forms[v->n_forms++] =
+        (struct nmi_form){.layout = plain_layout, .segment = l->segment, .ref = x.ref};
     return NM_OK;
 }
 
