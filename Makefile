@@ -60,7 +60,7 @@ ifndef NO_SETUP
 endif
 
 run-demo: all
-	@sh examples/demo.sh
+	@B='$(B)' sh examples/demo.sh
 
 run-check: all $(TEST_BIN)
 	@B='$(B)' CC='$(CC)' MAKE='$(MAKE)' sh tests/run.sh $(TEST_BIN)
