@@ -2,7 +2,7 @@
 /* Progress with the time that is left. */
 #include "examples/nmie/progress.h"
 
-#include "examples/nmie/source.h"
+#include "examples/nmie/model_source.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 /* One case of the ONNX backend tests. */
 #include "examples/nmie/verify_case.h"
 
-#include "examples/nmie/source.h"
+#include "examples/nmie/model_source.h"
 
 #include <dirent.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
 #ifndef NMIE_VERIFY_CASE_H
 #define NMIE_VERIFY_CASE_H
 
-#include "examples/nmie/compare.h"
+#include "examples/nmie/agreement.h"
 #include "examples/nmie/settings.h"
 
 enum verdict { VERDICT_PASSED, VERDICT_FAILED, VERDICT_UNSUPPORTED };
