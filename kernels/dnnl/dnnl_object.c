@@ -4,6 +4,7 @@
 #include "lib/base/hash.h"
 #include "lib/base/mem.h"
 #include <dnnl_debug.h>
+#include <string.h>
 
 nm_status nmi_dnnl_check(dnnl_status_t s, const struct nmi_dnnl *o, const char *doing,
                          nm_error *err)
@@ -106,8 +107,16 @@ nm_status nmi_dnnl_describe(struct nmi_dnnl *o, const struct nmi_layer *layer, n
         o->pd = NULL;
     }
     /* A shape that oneDNN calls invalid is one that it does not do: ours are checked before. */
-    return nmi_dnnl_check(s == dnnl_invalid_arguments ? dnnl_unimplemented : s, o,
-                          "find an implementation", err);
+    NMI_TRY(nmi_dnnl_check(s == dnnl_invalid_arguments ? dnnl_unimplemented : s, o,
+                           "find an implementation", err));
+    if (strncmp(nmi_dnnl_impl(o), "ref", 3) != 0) {
+        return NM_OK;
+    }
+    /* Its reference loops are a hundred to a thousand times slower than what it is called for. */
+    dnnl_primitive_desc_destroy(o->pd);
+    o->pd = NULL;
+    return nmi_fail(err, NM_EUNSUPPORTED, "oneDNN: %s: only by its reference implementation",
+                    o->what);
 }
 
 /* ---- building -------------------------------------------------------------------------------- */

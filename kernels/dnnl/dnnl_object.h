@@ -47,7 +47,7 @@ nm_status nmi_dnnl_new(struct nmi_dnnl **out, nm_error *err);
 /* Attributes of a layer: strict f32, scratch memory of ours, sum, then the activation. */
 nm_status nmi_dnnl_attr(struct nmi_dnnl *o, struct nmi_layer *layer, struct nmi_act act, bool sum,
                         nm_error *err);
-/* Sets o->pd; NM_EUNSUPPORTED when oneDNN has no implementation. */
+/* Sets o->pd; NM_EUNSUPPORTED when oneDNN has no implementation but its reference. */
 nm_status nmi_dnnl_describe(struct nmi_dnnl *o, const struct nmi_layer *layer, nm_error *err);
 /* The rest of the way after nmi_dnnl_describe: primitive and memory objects. */
 nm_status nmi_dnnl_build(struct nmi_dnnl *o, nm_error *err);
