@@ -162,8 +162,7 @@ const struct nmi_node *find_node(const struct nmi_graph *g, uint16_t op)
     return NULL;
 }
 
-/* ---- optimising
- * ------------------------------------------------------------------------------------ */
+/* ---- optimising ----------------------------------------------------------------------------- */
 
 static void run_pass(struct nmi_graph *g, const char *name, struct nmi_opt *o)
 {
@@ -203,8 +202,7 @@ struct nmi_graph *optimised(const struct nmi_graph *g, const char *passes)
     return copy;
 }
 
-/* ---- comparing
- * -------------------------------------------------------------------------------------- */
+/* ---- comparing ------------------------------------------------------------------------------ */
 
 static void give_inputs(const struct nmi_graph *g, struct nmi_fact *facts, int64_t batch,
                         struct nmi_arena *arena)
