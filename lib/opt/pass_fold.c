@@ -103,7 +103,7 @@ static nm_status make_constant(struct nmi_graph *g, const struct nmi_fact *fact,
     const struct nmi_node *node = &g->nodes[g->values[v].producer];
     struct nmi_constant c = {.type = fact->type, .rank = fact->rank, .source = source};
     memcpy(c.dims, fact->dims, sizeof c.dims);
-    if (!nmi_tensor_bytes(c.type, c.rank, c.dims, &c.bytes)) {
+    if (!nmi_tensor_bytes((int32_t)c.type, c.rank, c.dims, &c.bytes)) {
         return nmi_fail(err, NM_EINTERNAL, "value %s: folded to an impossible shape",
                         g->values[v].name);
     }
