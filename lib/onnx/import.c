@@ -126,7 +126,9 @@ static nm_status build(struct nmi_importer *im)
     NMI_TRY(nmi_onnx_inputs(im));
     NMI_TRY(nmi_onnx_nodes(im));
     NMI_TRY(nmi_onnx_outputs(im));
-    NMI_TRY(nmi_graph_compact(im->graph, im->err));
+    if (im->graph->n_nodes > 0) {
+        NMI_TRY(nmi_graph_compact(im->graph, im->err));
+    }
     return nmi_graph_verify(im->graph, im->err);
 }
 

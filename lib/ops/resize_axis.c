@@ -103,6 +103,12 @@ static nm_status by_sizes(const struct nmi_resize_attrs *attrs, const struct nmi
         }
         return NM_OK;
     }
+    for (int32_t i = 0; i < sizes->n; i++) {
+        if (sizes->v[i] < 1) {
+            return nmi_fail(err, NM_EINVAL, "size %lld is not a positive number",
+                            (long long)sizes->v[i]);
+        }
+    }
     float scale = common_scale(attrs, sizes, order, axes);
     for (int32_t i = 0; i < sizes->n; i++) {
         struct nmi_resize_axis *a = &axes[order[i]];

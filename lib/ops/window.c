@@ -8,20 +8,26 @@
 
 #include <stddef.h>
 
+static nm_status name_node(nm_status status, const char *node, nm_error *err)
+{
+    return status == NM_OK || node == NULL ? status : nmi_fail_in(err, status, "node %s", node);
+}
+
 nm_status nmi_window_spatial(int32_t n, const char *node, nm_error *err)
 {
-    if (n <= 2) {
-        return NM_OK;
+    nm_status status = NM_OK;
+    if (n > 2) {
+        status = nmi_fail(err, NM_EUNSUPPORTED, "a window of %d axes: 3-D is not supported", n);
     }
-    return nmi_fail(err, NM_EUNSUPPORTED, "%s%swindow of %d axes: 3-D is not supported",
-                    node != NULL ? node : "", node != NULL ? ": " : "", n);
+    return name_node(status, node, err);
 }
 
 nm_status nmi_window_rank(int32_t rank, const char *node, nm_error *err)
 {
     if (rank < 3) {
-        return nmi_fail(err, NM_ESHAPE, "%s%sinput has rank %d, expected 3 (1-D) or 4 (2-D)",
-                        node != NULL ? node : "", node != NULL ? ": " : "", rank);
+        nm_status status =
+            nmi_fail(err, NM_ESHAPE, "input has rank %d, expected 3 (1-D) or 4 (2-D)", rank);
+        return name_node(status, node, err);
     }
     return nmi_window_spatial(rank - 2, node, err);
 }
@@ -173,11 +179,6 @@ static struct axis axis_at(const struct nmi_ints *kernel, const struct nmi_ints 
                          .dilation = value_at(dilations, i, 1),
                          .pad_begin = value_at(pads, i, 0),
                          .pad_end = value_at(pads, pads->n / 2 + i, 0)};
-}
-
-static nm_status name_node(nm_status status, const char *node, nm_error *err)
-{
-    return status == NM_OK || node == NULL ? status : nmi_fail_in(err, status, "node %s", node);
 }
 
 static nm_status resolve(const struct nmi_ints *kernel, const struct nmi_ints *strides,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between window.c, describe.c and the operators that are convolutions, products and pools. */
+/* Between window.c, kernel_desc.c and the operators that are convolutions, products and pools. */
 #ifndef NM_OPS_WINDOW_H
 #define NM_OPS_WINDOW_H
 

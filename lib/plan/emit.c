@@ -366,7 +366,7 @@ static nm_status describe_outputs(struct nmi_planner *p, nm_error *err)
         o->type = f->type;
         o->rank = f->rank;
         memcpy(o->dims, f->dims, sizeof o->dims);
-        if (f->rank < 0 || !nmi_tensor_bytes(f->type, f->rank, f->dims, &o->bytes)) {
+        if (f->rank < 0 || !nmi_tensor_bytes((int32_t)f->type, f->rank, f->dims, &o->bytes)) {
             return nmi_fail(err, NM_EUNSUPPORTED, "output %s: its shape is not known before the run",
                             g->values[g->outputs[i]].name);
         }

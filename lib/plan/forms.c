@@ -235,7 +235,7 @@ struct nmi_ref nmi_value_place(struct nmi_planner *p, int32_t layer, int32_t val
         image.layout = *layout;
         bytes = nmi_image_bytes(&image);
         bytes -= bytes > 0 ? NMI_SLACK : 0; /* images lie side by side where a buffer holds several */
-    } else if (!nmi_tensor_bytes(t.type, t.rank, t.dims, &bytes)) {
+    } else if (!nmi_tensor_bytes((int32_t)t.type, t.rank, t.dims, &bytes)) {
         bytes = SIZE_MAX; /* memory.c refuses it */
     }
     return nmi_new_buffer(p, layer, bytes);
