@@ -112,6 +112,8 @@ $(B)/nmie: $(NMIE_OBJ) $(SO)
 	$(SAY) '  link  $@'
 	$(Q)$(LINK_NMIE) -Wl,-rpath,'$$ORIGIN' -o $@
 
+# Check's macros convert what they compare to intmax_t.
+$(TEST_BIN) $(SLOW_BIN): ROOM := -Wno-sign-conversion
 CHECK_LIBS = $(shell pkg-config --libs check)
 # Tests of the tool link its parts; the archive brings its own copy of the generated messages.
 NMIE_TEST := $(filter $(B)/tests/nmie/%,$(TEST_BIN))

@@ -49,6 +49,7 @@ typedef __mmask16 VM;
 #define LDI(p) _mm512_loadu_si512(p)
 #define SET1I(x) _mm512_set1_epi32(x)
 #define ADDI(a, b) _mm512_add_epi32(a, b)
+#define ANDI(a, b) _mm512_and_si512(a, b)
 #define NEGATIVE(i) _mm512_movepi32_mask(i)
 #define LESS(a, b) _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ)
 #define FIRST_LANES(n) ((VM)((1u << (n)) - 1))
@@ -84,6 +85,7 @@ typedef __m256 VM;
 #define LDI(p) _mm256_loadu_si256((const __m256i *)(p))
 #define SET1I(x) _mm256_set1_epi32(x)
 #define ADDI(a, b) _mm256_add_epi32(a, b)
+#define ANDI(a, b) _mm256_and_si256(a, b)
 #define NEGATIVE(i) _mm256_castsi256_ps(i)
 #define LESS(a, b) _mm256_cmp_ps(a, b, _CMP_LT_OQ)
 #define FIRST_LANES(n)                                                                             \

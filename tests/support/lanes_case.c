@@ -3,7 +3,6 @@
 #include "lib/base/cpu.h"
 #include "lib/base/mem.h"
 
-#include <check.h>
 #include <immintrin.h>
 #include <math.h>
 #include <stdio.h>
@@ -171,6 +170,78 @@ void case_halo(struct case_image *image, float fill)
     for (int64_t i = 0; i < vectors * l->vl; i++) {
         if (i % l->vl >= tail * l->gy * l->gx) {
             group[i] = NAN;
+        }
+    }
+}
+
+void case_each(int32_t kind, void (*test)(const struct nmi_kernel *kernel))
+{
+    for (int i = 0; i < nmi_kernel_count; i++) {
+        const struct nmi_kernel *kernel = nmi_kernels[i];
+        if (kernel->kind == kind && kernel->isa != NM_ISA_REF && case_runs_here(kernel)) {
+            test(kernel);
+        }
+    }
+}
+
+int case_main(const char *name, const struct TTest *const *tests, size_t count)
+{
+    Suite *suite = suite_create(name);
+    TCase *tcase = tcase_create(name);
+    tcase_set_timeout(tcase, 0);
+    case_seed();
+    for (size_t i = 0; i < count; i++) {
+        tcase_add_test(tcase, tests[i]);
+    }
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
+
+struct nmi_layout case_layout(int32_t vl, int32_t h, int32_t w, int32_t deep)
+{
+    int32_t halo[4];
+    for (int i = 0; i < 4; i++) {
+        halo[i] = case_random(0, deep);
+    }
+    if (case_random(0, 2)) {
+        return nmi_layout_best(vl, h, w, case_ipv(vl), halo);
+    }
+    const int32_t cells = vl / case_ipv(vl);
+    int32_t gy = 1 << case_random(0, 4);
+    gy = gy > cells ? cells : gy;
+    return nmi_layout_lanes(vl, h + case_random(0, 3), w + case_random(0, 3), gy, cells / gy, halo);
+}
+
+static const uint32_t untouched = UINT32_MAX;
+
+static void same_bits(const float *a, const float *b)
+{
+    if (memcmp(a, b, sizeof *a) != 0) {
+        ck_abort_msg("%g, expected %g", (double)*a, (double)*b);
+    }
+}
+
+void case_same_cells(const struct case_image *a, const struct case_image *want)
+{
+    const struct nmi_image *image = &a->image;
+    const struct nmi_layout *l = &image->layout;
+    const int64_t floats = (int64_t)(a->memory.bytes / sizeof(float));
+    const int64_t cells = (int64_t)l->pitch * (l->halo[0] + l->sub_h + l->halo[2]);
+    for (int64_t i = 0; i < floats; i++) {
+        if (l->kind != NMI_LANES) {
+            same_bits(a->data + i, want->data + i);
+            continue;
+        }
+        const int64_t lane = i % l->vl, vector = i / l->vl;
+        const int64_t group = vector / l->plane / image->c;
+        if (vector % l->plane >= cells) {
+            same_bits(a->data + i, (const float *)(const void *)&untouched);
+        } else if (group * nmi_layout_ipv(l) + lane / (l->gy * l->gx) < image->n) {
+            same_bits(a->data + i, want->data + i);
         }
     }
 }

@@ -6,6 +6,8 @@
 #include "kernels/kernel.h"
 #include "tests/support/guard.h"
 
+#include <check.h>
+
 /* The seed: NM_SEED or 1; prints it. */
 void case_seed(void);
 int32_t case_random(int32_t low, int32_t high); /* both included */
@@ -37,6 +39,18 @@ void case_run(const struct nmi_kernel *kernel, const union nmi_desc *desc,
 /* The reference of a kind, and whether the CPU can run a kernel (says so once per kernel). */
 const struct nmi_kernel *case_reference(int32_t kind, const union nmi_desc *desc);
 bool case_runs_here(const struct nmi_kernel *kernel);
+
+/* Runs a suite of one case without time limit; main returns this. */
+int case_main(const char *name, const struct TTest *const *tests, size_t count);
+
+/* Calls test for every kernel of this kind that is not the reference and runs here. */
+void case_each(int32_t kind, void (*test)(const struct nmi_kernel *kernel));
+
+/* A random LANES layout of an h x w map with a frame of 0..deep vectors a side. */
+struct nmi_layout case_layout(int32_t vl, int32_t h, int32_t w, int32_t deep);
+/* Fails the test unless all cells of the batch, frame and surplus lanes included, have equal bits
+ * (LANES) or all floats (other layouts); in LANES, padding between planes must still be NaN. */
+void case_same_cells(const struct case_image *a, const struct case_image *want);
 
 /* Random CSR weights; density 0..1. Some rows are empty, some full. */
 struct case_csr {

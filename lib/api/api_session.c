@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sessions: arguments are checked, then lib/run does the work. */
-#include "lib/api/session.h"
+#include "lib/api/api_session.h"
 
 nm_status nm_session_create(nm_model *model, const nm_session_options *options, nm_session **session,
                             nm_error *error)

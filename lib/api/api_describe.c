@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Models and sessions as JSON. */
 #include "lib/api/model.h"
-#include "lib/api/session.h"
+#include "lib/api/api_session.h"
 #include "lib/graph/print.h"
 #include "lib/sparse/csr.h"
 
