@@ -46,8 +46,8 @@ nm_status nmi_dnnl_new(struct nmi_dnnl **out, nm_error *err)
 /* ---- describing ------------------------------------------------------------------------------ */
 
 /*
- * NaN: with relu and clip, oneDNN's vector code turns NaN into the bound (max(x, 0) of the hardware
- * gives its second operand), where nmi_act keeps NaN; the other activations keep it.
+ * NaN: nmi_act keeps it. oneDNN's clip always turns it into the lower bound, relu into 0 in its
+ * convolution kernels (not after a gemm), sigmoid into 0 after a gemm; the others keep it.
  */
 static dnnl_status_t append_act(dnnl_post_ops_t ops, struct nmi_act act)
 {

@@ -2,9 +2,9 @@
 /*
  * Pooling and conversion of layouts on oneDNN.
  *
- * Max: a window of -inf alone gives the lowest finite float, and NaN counts as smaller than any
- * number; nmi's own kernels keep both. Averages agree with ONNX but for windows that reach beyond
- * the pads when pads are counted: oneDNN divides by the whole window there, so those are refused.
+ * Max: NaN is passed over, as by nmi's own kernels; a window of -inf alone gives the lowest finite
+ * float, not -inf. Averages agree with ONNX but for windows that reach beyond the pads when pads
+ * are counted: oneDNN divides by the whole window there, so those are refused.
  */
 #include "kernels/dnnl/dnnl_object.h"
 #include <stdio.h>

@@ -247,7 +247,8 @@ static nm_status read_data(struct nmi_importer *im, const Onnx__TensorProto *t,
         return nmi_fail(im->err, NM_EFORMAT, "its data are in more than one field");
     }
     if (fields == 0) {
-        out->data = "";
+        static const int64_t nothing;
+        out->data = &nothing; /* aligned for every type */
         return check_size(im, out, 0);
     }
     if (t->n_note > 0) {

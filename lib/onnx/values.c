@@ -130,7 +130,7 @@ static nm_status read_type(struct nmi_importer *im, const Onnx__TypeProto *type,
         return nmi_fail(im->err, NM_EFORMAT, "has no type");
     }
     if (type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) {
-        return nmi_fail(im->err, NM_EUNSUPPORTED, "is %s, expected a tensor",
+        return nmi_fail(im->err, NM_EUNSUPPORTED, "its type is %s, expected a tensor",
                         kinds[type->value_case]);
     }
     int32_t elem = type->tensor_type->elem_type;

@@ -236,12 +236,16 @@ static double old_bias(const struct nmi_graph *g, const struct nmi_node *node, i
     return beta * (double)nmi_opt_float(b->data, b->bytes == sizeof(float) ? 0 : i);
 }
 
-nm_status nmi_affine_behind(struct nmi_graph *g, int32_t node, const struct nmi_affine *a,
-                            bool *done, nm_error *err)
+nm_status nmi_affine_behind(struct nmi_graph *g, struct nmi_opt *o, int32_t node,
+                            const struct nmi_affine *a, bool *done, nm_error *err)
 {
     const struct nmi_node *n = &g->nodes[node];
-    struct change change = {.node = node, .affine = a, .n = a->n};
-    change.view = out_view(n, weight_of(g, n));
+    const struct nmi_constant *w = weight_of(g, n);
+    struct change change = {.node = node, .view = out_view(n, w), .affine = a, .n = a->n};
+    *done = false;
+    if (!nmi_opt_afford(o, w->bytes)) {
+        return NM_OK;
+    }
     NMI_TRY(start(g, &change, err));
     for (int64_t i = 0; i < a->n; i++) {
         change.bias[i] = (float)(a->scale[i] * old_bias(g, n, i) + a->shift[i]);
@@ -273,8 +277,8 @@ static double shift_sum(const void *w, const struct view *v, const struct nmi_af
     return sum;
 }
 
-nm_status nmi_affine_before(struct nmi_graph *g, int32_t node, const struct nmi_affine *a,
-                            bool *done, nm_error *err)
+nm_status nmi_affine_before(struct nmi_graph *g, struct nmi_opt *o, int32_t node,
+                            const struct nmi_affine *a, bool *done, nm_error *err)
 {
     const struct nmi_node *n = &g->nodes[node];
     const struct nmi_constant *w = n->op == NMI_OP_Conv ? weight_of(g, n) : NULL;
@@ -284,7 +288,7 @@ nm_status nmi_affine_before(struct nmi_graph *g, int32_t node, const struct nmi_
     }
     const struct nmi_conv_attrs *conv = n->attrs;
     if (w->dims[1] * conv->group != a->n || !bias_fits(g, n, w->dims[0]) ||
-        !(nmi_opt_unpadded(conv) || no_shift(a))) {
+        !(nmi_opt_unpadded(conv) || no_shift(a)) || !nmi_opt_afford(o, w->bytes)) {
         return NM_OK;
     }
     struct change change = {.node = node, .affine = a, .n = w->dims[0]};

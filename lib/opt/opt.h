@@ -12,10 +12,11 @@
 #include "lib/graph/graph.h"
 
 /*
- * Optimises g in place; g is a copy of the source graph with its value ids, and stays whole on
- * failure. limits are resolved (load_work and folded_bytes bound the folding; beyond them it stops,
- * which is no failure). Inputs and outputs keep their order, names and types; a free dimension
- * without a name gets one that starts with '?'. A fused node has the name of its convolution.
+ * Optimises g in place; g is a copy of the source graph with its value ids, and after a failure it
+ * is good for nmi_graph_free only. limits are resolved (load_work and folded_bytes bound the
+ * folding; beyond them it stops, which is no failure). Inputs and outputs keep their order, names
+ * and types; a free dimension without a name gets one that starts with '?'. A fused node has the
+ * name of its convolution.
  *
  * Constants: `source` is set to the source graph's value as long as zeros stay zeros element for
  * element (scaling, reshaping), NMI_NONE otherwise (transposed, computed, or channels removed).
@@ -23,5 +24,10 @@
  */
 nm_status nmi_optimize(struct nmi_graph *g, const nm_limits *limits, const struct nmi_log *log,
                        nm_error *err);
+
+/* The same without the passes that cost weights their source (empty channels stay): what pruning
+ * ranks weights by. */
+nm_status nmi_optimize_mapped(struct nmi_graph *g, const nm_limits *limits,
+                              const struct nmi_log *log, nm_error *err);
 
 #endif

@@ -15,6 +15,7 @@
 
 struct nmi_opt {
     struct nmi_budget budget; /* of all folding together */
+    size_t copies;            /* bytes of rewritten weights that are left */
     const struct nmi_log *log;
     bool verify;            /* nmi_graph_verify after every pass */
     struct nmi_arena arena; /* scratch of one pass; the runner empties it */
@@ -27,13 +28,16 @@ typedef nm_status (*nmi_pass_fn)(struct nmi_graph *g, struct nmi_opt *o, nm_erro
 struct nmi_pass {
     const char *name;
     nmi_pass_fn run;
+    bool loses_source; /* of weights that it need not touch */
 };
 
 /* The passes in the order in which nmi_optimize runs them; ends with run == NULL. */
 extern const struct nmi_pass nmi_passes[];
 
-/* Starts with the budget of limits and no log. nmi_opt_end frees what is held. */
-void nmi_opt_begin(struct nmi_opt *o, const nm_limits *limits, const struct nmi_log *log);
+/* Starts with the budget of limits; every constant becomes its own source. nmi_opt_end frees what
+ * is held. */
+void nmi_opt_begin(struct nmi_opt *o, struct nmi_graph *g, const nm_limits *limits,
+                   const struct nmi_log *log);
 void nmi_opt_end(struct nmi_opt *o);
 
 /* Runs one pass, compacts, verifies when o->verify. A broken graph is NM_EINTERNAL and names the
@@ -116,6 +120,10 @@ bool nmi_opt_clip_bounds(const struct nmi_graph *g, const struct nmi_node *node,
 /* The node that makes v gives nothing below zero (or NaN). */
 bool nmi_opt_never_negative(const struct nmi_graph *g, int32_t v);
 
+/* Takes the cost of rewriting so many bytes of weights from the budget; false when there is not
+ * enough. A file may let a thousand nodes share one large weight: each would get its own. */
+bool nmi_opt_afford(struct nmi_opt *o, size_t bytes);
+
 /* A new constant with its value, whose data lies in the graph's arena; returns the value's id. */
 nm_status nmi_opt_add_constant(struct nmi_graph *g, const char *name, const struct nmi_constant *c,
                                int32_t *value, nm_error *err);
@@ -132,13 +140,13 @@ nm_status nmi_affine_make(struct nmi_opt *o, int64_t n, struct nmi_affine *a, nm
 /* Channels that a Conv, ConvTranspose or Gemm puts out, if its weights are constants that a scale
  * and a shift can go into (no activation, no residual yet); else -1. */
 int64_t nmi_affine_channels(const struct nmi_graph *g, int32_t node);
-/* Puts it behind the node's sum. *done is false when a result would not be finite (then nothing has
- * changed). */
-nm_status nmi_affine_behind(struct nmi_graph *g, int32_t node, const struct nmi_affine *a,
-                            bool *done, nm_error *err);
+/* Puts it behind the node's sum. *done is false when a result would not be finite or the budget is
+ * used up (then nothing has changed). */
+nm_status nmi_affine_behind(struct nmi_graph *g, struct nmi_opt *o, int32_t node,
+                            const struct nmi_affine *a, bool *done, nm_error *err);
 /* Puts it in front of a Conv, over its input channels. *done is false where that is not exact:
- * padding with a shift, weights that are no constants, not finite. */
-nm_status nmi_affine_before(struct nmi_graph *g, int32_t node, const struct nmi_affine *a,
-                            bool *done, nm_error *err);
+ * padding with a shift, weights that are no constants, not finite, no budget. */
+nm_status nmi_affine_before(struct nmi_graph *g, struct nmi_opt *o, int32_t node,
+                            const struct nmi_affine *a, bool *done, nm_error *err);
 
 #endif

@@ -76,7 +76,7 @@ static nm_status fold_bn(struct nmi_graph *g, struct nmi_opt *o, const struct nm
     int32_t before = nmi_opt_only_maker(g, u, node->inputs[0]), x = node->inputs[0];
     bool done = false;
     if (before != NMI_NONE && nmi_affine_channels(g, before) == a.n) {
-        NMI_TRY(nmi_affine_behind(g, before, &a, &done, err));
+        NMI_TRY(nmi_affine_behind(g, o, before, &a, &done, err));
         if (done) {
             nmi_opt_absorb(g, before, at);
             o->changes++;
@@ -85,7 +85,7 @@ static nm_status fold_bn(struct nmi_graph *g, struct nmi_opt *o, const struct nm
     }
     int32_t after = only_conv(g, u, g->nodes[at].outputs[0]);
     if (after != NMI_NONE) {
-        NMI_TRY(nmi_affine_before(g, after, &a, &done, err));
+        NMI_TRY(nmi_affine_before(g, o, after, &a, &done, err));
     }
     if (done) {
         nmi_graph_remove_node(g, at);
@@ -162,7 +162,7 @@ static nm_status fold_arithmetic(struct nmi_graph *g, struct nmi_opt *o, const s
         return NM_OK;
     }
     bool done;
-    NMI_TRY(nmi_affine_behind(g, before, &a, &done, err));
+    NMI_TRY(nmi_affine_behind(g, o, before, &a, &done, err));
     if (done) {
         nmi_opt_absorb(g, before, at);
         o->changes++;

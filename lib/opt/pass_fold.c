@@ -11,11 +11,12 @@
 #include <string.h>
 
 struct fold {
+    bool *folds;     /* by node */
     bool *needed;    /* by value: a node that stays, or the caller, reads it */
     int32_t *source; /* by value: the source graph's value that has the same zeros, or NMI_NONE */
 };
 
-/* A node folds when the contents of all its outputs are known. */
+/* The contents of all its outputs are known. */
 static bool foldable(const struct nmi_opt *o, const struct nmi_node *node)
 {
     for (int32_t k = 0; k < node->n_outputs; k++) {
@@ -26,12 +27,30 @@ static bool foldable(const struct nmi_opt *o, const struct nmi_node *node)
     return node->n_outputs > 0;
 }
 
+/* Room for those of its outputs that anything needs. */
+static bool affords(struct nmi_opt *o, const struct fold *f, const struct nmi_node *node)
+{
+    for (int32_t k = 0; k < node->n_outputs; k++) {
+        int32_t v = node->outputs[k];
+        const struct nmi_fact *fact = v == NMI_NONE ? NULL : &o->facts[v];
+        size_t bytes;
+        if (fact != NULL && f->needed[v] &&
+            (!nmi_tensor_bytes((int32_t)fact->type, fact->rank, fact->dims, &bytes) ||
+             !nmi_opt_afford(o, bytes))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* From the end on, so that what needs a value is known before the node that makes it. */
 static nm_status look(const struct nmi_graph *g, struct nmi_opt *o, struct fold *f, nm_error *err)
 {
     size_t n = (size_t)g->n_values + 1;
+    f->folds = nmi_arena_array(&o->arena, (size_t)g->n_nodes + 1, sizeof *f->folds);
     f->needed = nmi_arena_array(&o->arena, n, sizeof *f->needed);
     f->source = nmi_arena_array(&o->arena, n, sizeof *f->source);
-    if (f->needed == NULL || f->source == NULL) {
+    if (f->folds == NULL || f->needed == NULL || f->source == NULL) {
         return nmi_fail_memory(err, n * 5, "marks of values");
     }
     for (int32_t v = 0; v < g->n_values; v++) {
@@ -41,9 +60,10 @@ static nm_status look(const struct nmi_graph *g, struct nmi_opt *o, struct fold 
     for (int32_t i = 0; i < g->n_outputs; i++) {
         f->needed[g->outputs[i]] = true;
     }
-    for (int32_t i = 0; i < g->n_nodes; i++) {
+    for (int32_t i = g->n_nodes - 1; i >= 0; i--) {
         const struct nmi_node *node = &g->nodes[i];
-        for (int32_t k = 0; k < node->n_inputs && !foldable(o, node); k++) {
+        f->folds[i] = foldable(o, node) && affords(o, f, node);
+        for (int32_t k = 0; k < node->n_inputs && !f->folds[i]; k++) {
             if (node->inputs[k] != NMI_NONE) {
                 f->needed[node->inputs[k]] = true;
             }
@@ -83,7 +103,7 @@ static nm_status make_constant(struct nmi_graph *g, const struct nmi_fact *fact,
     const struct nmi_node *node = &g->nodes[g->values[v].producer];
     struct nmi_constant c = {.type = fact->type, .rank = fact->rank, .source = source};
     memcpy(c.dims, fact->dims, sizeof c.dims);
-    if (!nmi_tensor_bytes(c.type, c.rank, c.dims, &c.bytes)) {
+    if (!nmi_tensor_bytes((int32_t)c.type, c.rank, c.dims, &c.bytes)) {
         return nmi_fail(err, NM_EINTERNAL, "value %s: folded to an impossible shape",
                         g->values[v].name);
     }
@@ -189,7 +209,7 @@ nm_status nmi_pass_fold(struct nmi_graph *g, struct nmi_opt *o, nm_error *err)
     struct fold f;
     NMI_TRY(look(g, o, &f, err));
     for (int32_t i = 0; i < g->n_nodes; i++) {
-        if (foldable(o, &g->nodes[i])) {
+        if (f.folds[i]) {
             NMI_TRY(fold_node(g, o, &f, i, err));
         } else {
             NMI_TRY(make_shape(g, o, i, err));

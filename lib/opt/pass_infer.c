@@ -28,9 +28,8 @@ static nm_status name_free_dims(struct nmi_graph *g, struct nmi_opt *o, nm_error
     return NM_OK;
 }
 
-nm_status nmi_pass_infer(struct nmi_graph *g, struct nmi_opt *o, nm_error *err)
+static nm_status find_facts(const struct nmi_graph *g, struct nmi_opt *o, nm_error *err)
 {
-    NMI_TRY(name_free_dims(g, o, err));
     nmi_arena_free(&o->held);
     o->facts = nmi_arena_array(&o->held, (size_t)g->n_values + 1, sizeof *o->facts);
     if (o->facts == NULL) {
@@ -39,7 +38,21 @@ nm_status nmi_pass_infer(struct nmi_graph *g, struct nmi_opt *o, nm_error *err)
     for (int32_t v = 0; v < g->n_values; v++) {
         o->facts[v].rank = -1;
     }
-    NMI_TRY(nmi_propagate(g, o->facts, &o->budget, &o->held, err));
+    return nmi_propagate(g, o->facts, &o->budget, &o->held, err);
+}
+
+nm_status nmi_pass_infer(struct nmi_graph *g, struct nmi_opt *o, nm_error *err)
+{
+    NMI_TRY(name_free_dims(g, o, err));
+    nm_error why = {0};
+    nm_status status = find_facts(g, o, &why);
+    if (status == NM_ENOMEM) { /* too much is folded: without folding there is room */
+        o->budget.work = 0;
+        status = find_facts(g, o, &why);
+    }
+    if (status != NM_OK) {
+        return nmi_fail(err, status, "%s", why.message);
+    }
     for (int32_t v = 0; v < g->n_values; v++) {
         if (g->values[v].producer != NMI_NONE) {
             g->values[v].type = o->facts[v].type;

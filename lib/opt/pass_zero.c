@@ -245,9 +245,31 @@ static nm_status push_constants(struct nmi_graph *g, struct nmi_opt *o, const st
     }
     *done = true;
     for (int32_t i = 0; i < r->n_readers && any && *done; i++) {
-        NMI_TRY(nmi_affine_before(g, r->readers[i], &a, done, err));
+        NMI_TRY(nmi_affine_before(g, o, r->readers[i], &a, done, err));
     }
     return NM_OK;
+}
+
+/* Looking for empty rows reads all weights once. */
+static bool affords_search(struct nmi_opt *o, const struct nmi_constant *w)
+{
+    double elems = (double)(w->bytes / sizeof(float));
+    if (elems > o->budget.work) {
+        return false;
+    }
+    o->budget.work -= elems;
+    return true;
+}
+
+/* All weights that lose channels are written anew. */
+static bool affords_removal(const struct nmi_graph *g, struct nmi_opt *o, const struct region *r)
+{
+    bool enough = nmi_opt_afford(o, conv_weight(g, &g->nodes[r->root])->bytes);
+    for (int32_t i = 0; i < r->n_readers && enough; i++) {
+        const struct nmi_node *node = &g->nodes[r->readers[i]];
+        enough = node->op != NMI_OP_Conv || nmi_opt_afford(o, conv_weight(g, node)->bytes);
+    }
+    return enough;
 }
 
 static nm_status remove_channels(struct nmi_graph *g, const struct region *r, nm_error *err)
@@ -273,14 +295,15 @@ static nm_status remove_channels(struct nmi_graph *g, const struct region *r, nm
 
 static nm_status try_root(struct nmi_graph *g, struct nmi_opt *o, struct region *r, nm_error *err)
 {
-    r->n = conv_weight(g, &g->nodes[r->root])->dims[0];
+    const struct nmi_constant *w = conv_weight(g, &g->nodes[r->root]);
+    r->n = w->dims[0];
     r->dead = nmi_arena_array(&o->arena, (size_t)r->n, sizeof *r->dead);
     r->constant = nmi_arena_array(&o->arena, (size_t)r->n, sizeof *r->constant);
     if (r->dead == NULL || r->constant == NULL) {
         return nmi_fail_memory(err, (size_t)r->n * 5, "marks of channels");
     }
     bool done = false;
-    if (find_dead(g, r) && explore(g, r)) {
+    if (affords_search(o, w) && find_dead(g, r) && explore(g, r) && affords_removal(g, o, r)) {
         NMI_TRY(push_constants(g, o, r, &done, err));
     }
     if (done) {

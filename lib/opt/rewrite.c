@@ -190,6 +190,15 @@ bool nmi_opt_never_negative(const struct nmi_graph *g, int32_t v)
     return node->op == NMI_OP_Relu || node->op == NMI_OP_Sigmoid;
 }
 
+bool nmi_opt_afford(struct nmi_opt *o, size_t bytes)
+{
+    if (bytes > o->copies) {
+        return false;
+    }
+    o->copies -= bytes;
+    return true;
+}
+
 nm_status nmi_opt_add_constant(struct nmi_graph *g, const char *name, const struct nmi_constant *c,
                                int32_t *value, nm_error *err)
 {

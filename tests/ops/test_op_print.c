@@ -60,7 +60,7 @@ START_TEST(describe_attrs_of_every_operator_is_whole)
         struct nmi_arena arena = {0};
         char *json = describe(op, nmi_op_defaults(op, &arena));
         ck_assert_int_eq(json[0], '{');
-        ck_assert_int_gt(strlen(nmi_op_name(op)), 0);
+        ck_assert_uint_gt(strlen(nmi_op_name(op)), 0);
         nmi_free(json);
         nmi_arena_free(&arena);
     }

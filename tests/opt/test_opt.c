@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* All passes together: random networks mean the same afterwards, and typical ones become small. */
+#include "lib/opt/opt.h"
 #include "tests/support/builder.h"
 
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CHANNELS 4
 #define SIZE 6
@@ -144,6 +146,80 @@ START_TEST(optimize_basic_block_with_downsampling_is_three_convs)
 }
 END_TEST
 
+/* conv (one row empty) + bn + relu, conv, tail. */
+static void small_net(struct builder *b)
+{
+    build_begin(b, 11);
+    int32_t x = build_input(b, "x", DIMS(-1, CHANNELS, SIZE, SIZE));
+    x = build_conv(b, "a", x, (int64_t[]){CHANNELS, CHANNELS, 3}, 1);
+    int32_t w = b->g->nodes[b->g->n_nodes - 1].inputs[1];
+    memset((void *)(uintptr_t)nmi_graph_constant(b->g, w)->data, 0, CHANNELS * 9 * sizeof(float));
+    x = build_node(b, NMI_OP_Relu, "relu", IDS(x));
+    x = build_conv(b, "b", x, (int64_t[]){CHANNELS, CHANNELS, 3}, 1);
+    build_output(b, tail(b, build_bn(b, "bn", x, CHANNELS)));
+}
+
+START_TEST(optimize_without_memory_fails_and_leaks_nothing)
+{
+    struct builder b;
+    small_net(&b);
+    nm_limits limits = {.load_work = 1000000, .folded_bytes = 1 << 20};
+    nm_status status = NM_ENOMEM;
+    for (long n = 1; status != NM_OK; n++) {
+        struct nmi_graph *copy;
+        size_t live = nmi_alloc_live();
+        ck_assert_int_eq(nmi_graph_copy(b.g, nmi_op_attr_bytes, &copy, NULL), NM_OK);
+        nmi_alloc_fail_after(n, 1);
+        status = nmi_optimize(copy, &limits, NULL, NULL);
+        nmi_alloc_fail_after(0, 0);
+        ck_assert(status == NM_OK || status == NM_ENOMEM);
+        nmi_graph_free(copy);
+        ck_assert_uint_eq(nmi_alloc_live(), live);
+        ck_assert_int_lt(n, 100000);
+    }
+    build_end(&b);
+}
+END_TEST
+
+START_TEST(optimize_mapped_keeps_the_source_of_every_weight)
+{
+    nm_limits limits = {.load_work = 1000000, .folded_bytes = 1 << 20};
+    for (int mapped = 0; mapped < 2; mapped++) {
+        struct builder b;
+        struct nmi_graph *g;
+        small_net(&b);
+        ck_assert_int_eq(nmi_graph_copy(b.g, nmi_op_attr_bytes, &g, NULL), NM_OK);
+        nm_status status = mapped ? nmi_optimize_mapped(g, &limits, NULL, NULL)
+                                  : nmi_optimize(g, &limits, NULL, NULL);
+        ck_assert_int_eq(status, NM_OK);
+        const struct nmi_constant *w = nmi_graph_constant(g, g->nodes[0].inputs[1]);
+        ck_assert_int_eq(w->source == NMI_NONE, !mapped);
+        ck_assert_int_eq(w->dims[0], CHANNELS - !mapped);
+        check_same(b.g, g, 2);
+        build_end(&b);
+    }
+}
+END_TEST
+
+START_TEST(optimize_chain_that_would_copy_a_weight_many_times_stops)
+{
+    struct builder b;
+    build_begin(&b, 12);
+    int32_t x = build_input(&b, "x", DIMS(1, 256, 1, 1));
+    x = build_conv(&b, "big", x, (int64_t[]){256, 256, 3}, 1); /* 2.4 MB */
+    for (int i = 0; i < 200; i++) {
+        x = build_node(&b, NMI_OP_Mul, "mul", IDS(x, build_scalar(&b, i % 2 == 0 ? 0.5f : 2)));
+    }
+    build_output(&b, x);
+    struct nmi_graph *g = optimised(b.g, NULL);
+    ck_assert_int_lt(g->n_nodes, 201); /* some are folded, */
+    ck_assert_int_gt(g->n_nodes, 100); /* not all */
+    ck_assert_uint_lt(g->arena.used, (size_t)32 << 20);
+    check_same(b.g, g, 1);
+    build_end(&b);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("opt");
@@ -151,6 +227,9 @@ int main(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, optimize_random_networks_mean_the_same);
     tcase_add_test(t, optimize_basic_block_with_downsampling_is_three_convs);
+    tcase_add_test(t, optimize_without_memory_fails_and_leaks_nothing);
+    tcase_add_test(t, optimize_mapped_keeps_the_source_of_every_weight);
+    tcase_add_test(t, optimize_chain_that_would_copy_a_weight_many_times_stops);
     suite_add_tcase(suite, t);
     SRunner *sr = srunner_create(suite);
     srunner_run_all(sr, CK_NORMAL);

@@ -186,14 +186,9 @@ struct nmi_graph *optimised(const struct nmi_graph *g, const char *passes)
         ck_assert_msg(nmi_optimize(copy, &limits, NULL, &err) == NM_OK, "%s", err.message);
         return copy;
     }
-    for (int32_t v = 0; v < copy->n_values; v++) {
-        if (copy->values[v].constant != NMI_NONE) {
-            copy->constants[copy->values[v].constant].source = v;
-        }
-    }
     char list[128], *rest = NULL;
     snprintf(list, sizeof list, "%s", passes);
-    nmi_opt_begin(&o, &limits, NULL);
+    nmi_opt_begin(&o, copy, &limits, NULL);
     o.verify = true;
     for (char *name = strtok_r(list, " ", &rest); name != NULL; name = strtok_r(NULL, " ", &rest)) {
         run_pass(copy, name, &o);
