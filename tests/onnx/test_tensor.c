@@ -88,7 +88,7 @@ START_TEST(tensor_large_raw_at_any_offset_not_copied)
     for (int pad = 0; pad < 8; pad++) {
         struct onnx_build b;
         struct nmi_mark mark = open_tensor(&b, NM_F32, "2000");
-        nmi_put_string(&b.w, 12, "padding" + (7 - pad));
+        nmi_put_string(&b.w, 12, &"padding"[7 - pad]);
         nmi_put_bytes(&b.w, 9, data, sizeof data);
         nmi_put_close(&b.w, mark);
         struct onnx_result r = read_model(&b);
