@@ -33,7 +33,11 @@ static nm_status operand(struct nmi_planner *p, int32_t layer, int32_t k, bool e
         want.layout = nmi_impl_input(p, l, impl_of(p, layer), k);
         want.fill = l->kind == NMI_KIND_POOL && !l->desc.pool.average ? -__builtin_inff() : 0.0f;
     }
-    return nmi_get_form(p, layer, value, &want, form, err);
+    NMI_TRY(nmi_get_form(p, layer, value, &want, form, err));
+    if (form->layout.kind != NMI_LANES) {
+        form->layout = want.layout; /* what serves has the elements at the same places */
+    }
+    return NM_OK;
 }
 
 /* ---- packed weights -------------------------------------------------------------------------------- */
