@@ -4,8 +4,8 @@
 #ifndef NMIE_CLASSIFIER_H
 #define NMIE_CLASSIFIER_H
 
+#include "examples/nmie/model_source.h"
 #include "examples/nmie/preprocess.h"
-#include "examples/nmie/source.h"
 
 struct classifier {
     nm_model *model;

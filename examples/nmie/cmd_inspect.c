@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* nmie inspect: what the library made of a model, stage by stage. */
 #include "examples/nmie/args.h"
-#include "examples/nmie/source.h"
+#include "examples/nmie/model_source.h"
 #include "examples/nmie/table.h"
 
 #include <getopt.h>

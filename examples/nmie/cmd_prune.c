@@ -2,7 +2,7 @@
 /* nmie prune: the smallest weights of a model become zero. */
 #include "examples/nmie/args.h"
 #include "examples/nmie/json_out.h"
-#include "examples/nmie/source.h"
+#include "examples/nmie/model_source.h"
 
 #include <getopt.h>
 #include <string.h>

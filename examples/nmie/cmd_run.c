@@ -2,7 +2,7 @@
 /* nmie run: one network, inputs from files, outputs to files or summarised. */
 #include "examples/nmie/args.h"
 #include "examples/nmie/json_out.h"
-#include "examples/nmie/source.h"
+#include "examples/nmie/model_source.h"
 
 #include <getopt.h>
 #include <math.h>

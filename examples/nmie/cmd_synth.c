@@ -2,7 +2,7 @@
 /* nmie synth: networks of known architecture with made-up weights, as ONNX files. */
 #include "examples/nmie/args.h"
 #include "examples/nmie/json_out.h"
-#include "examples/nmie/source.h"
+#include "examples/nmie/model_source.h"
 #include "examples/nmie/synth.h"
 
 #include <getopt.h>

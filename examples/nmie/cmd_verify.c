@@ -2,7 +2,7 @@
 /* nmie verify: folders of the ONNX backend tests, run and compared. */
 #include "examples/nmie/args.h"
 #include "examples/nmie/json_out.h"
-#include "examples/nmie/source.h"
+#include "examples/nmie/model_source.h"
 #include "examples/nmie/verify_case.h"
 
 #include <dirent.h>

@@ -2,7 +2,7 @@
 /* Progress with the time that is left. */
 #include "examples/nmie/progress.h"
 
-#include "examples/nmie/source.h"
+#include "examples/nmie/model_source.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ void progress_begin(struct progress *p, const char *what, int64_t total)
 void progress_step(struct progress *p, int64_t done)
 {
     double now = source_now(), spent = now - p->start;
-    if (spent < 2.0 || now - p->last < (p->terminal ? 0.2 : 10.0) || done < 1) {
+    if (spent < 2.0 || now - p->last < (p->terminal ? 0.2 : 10.0) || done < 1 || done >= p->total) {
         return;
     }
     p->last = now;

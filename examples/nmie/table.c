@@ -18,20 +18,45 @@ struct cell {
     char text[CELL + 1];
 };
 
-/* The whole value on one line, without quotes around a bare string. NULL: no memory. */
+/* A value in few words: no quotes, an object by its name and shape. The parser bounds the depth. */
+static void put_value(FILE *to, const cJSON *value)
+{
+    const cJSON *item, *name = cJSON_GetObjectItemCaseSensitive(value, "name");
+    if (cJSON_IsString(value)) {
+        fputs(value->valuestring, to);
+    } else if (cJSON_IsNumber(value)) {
+        double v = value->valuedouble;
+        fprintf(to, fabs(v) < 1e15 && floor(v) == v ? "%.0f" : "%.4g", v);
+    } else if (cJSON_IsArray(value)) {
+        fputc('[', to);
+        cJSON_ArrayForEach(item, value)
+        {
+            put_value(to, item);
+            fputs(item->next ? "," : "", to);
+        }
+        fputc(']', to);
+    } else if (cJSON_IsObject(value)) {
+        const cJSON *shape = cJSON_GetObjectItemCaseSensitive(value, "shape");
+        put_value(to, name ? name : value->child);
+        if (cJSON_IsArray(shape)) {
+            put_value(to, shape);
+        }
+    } else {
+        fputs(cJSON_IsTrue(value) ? "yes" : cJSON_IsFalse(value) ? "no" : "-", to);
+    }
+}
+
+/* The same as a string (malloc). NULL: no memory. */
 static char *render(const cJSON *value)
 {
-    char number[40];
-    if (cJSON_IsString(value)) {
-        return strdup(value->valuestring);
+    char *text = NULL;
+    size_t size;
+    FILE *to = open_memstream(&text, &size);
+    if (to) {
+        put_value(to, value);
+        fclose(to);
     }
-    if (cJSON_IsNumber(value)) {
-        double v = value->valuedouble;
-        bool whole = fabs(v) < 1e15 && floor(v) == v;
-        snprintf(number, sizeof number, whole ? "%.0f" : "%.4g", v);
-        return strdup(number);
-    }
-    return cJSON_IsNull(value) ? strdup("-") : cJSON_PrintUnformatted(value);
+    return text;
 }
 
 static struct cell cell_of(const cJSON *value)

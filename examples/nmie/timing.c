@@ -2,9 +2,9 @@
 /* The stop-watch of bench. */
 #include "examples/nmie/timing.h"
 
-#include "examples/nmie/compare.h"
+#include "examples/nmie/agreement.h"
 
-#include <math.h>
+#include <float.h>
 #include <stdlib.h>
 
 #define WARM_SECONDS 0.1
@@ -115,7 +115,7 @@ static nm_status compare_outputs(const nm_model *model, struct runner *a, struct
                                  double *max_rel, nm_error *err)
 {
     struct difference d = {0};
-    struct tolerance any = {.maxrel = (double)INFINITY};
+    struct tolerance any = {.maxrel = DBL_MAX};
     double seconds;
     nm_status status = run_once(a, &seconds, err);
     if (!status) {

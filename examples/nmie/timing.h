@@ -3,7 +3,7 @@
 #ifndef NMIE_TIMING_H
 #define NMIE_TIMING_H
 
-#include "examples/nmie/source.h"
+#include "examples/nmie/model_source.h"
 #include "examples/nmie/stats.h"
 
 struct timing_job {

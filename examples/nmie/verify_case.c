@@ -2,7 +2,7 @@
 /* One case of the ONNX backend tests. */
 #include "examples/nmie/verify_case.h"
 
-#include "examples/nmie/source.h"
+#include "examples/nmie/model_source.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -102,6 +102,7 @@ static nm_status run_and_compare(nm_model *model, nm_session *session, const str
         }
     }
     status = nm_run(session, feed, in->n, got, ref->n, &r->reason);
+    status = status == NM_EUNSUPPORTED ? NM_EINTERNAL : status; /* loading should have refused it */
     for (size_t i = 0; i < ref->n && !status; i++) {
         status = compare_tensors(got[i].name, &got[i], &ref->at[i].t, tolerance, &r->difference,
                                  &r->reason);

@@ -7,7 +7,7 @@
 #ifndef NMIE_VERIFY_CASE_H
 #define NMIE_VERIFY_CASE_H
 
-#include "examples/nmie/compare.h"
+#include "examples/nmie/agreement.h"
 #include "examples/nmie/settings.h"
 
 enum verdict { VERDICT_PASSED, VERDICT_FAILED, VERDICT_UNSUPPORTED };
@@ -21,8 +21,8 @@ struct verify_result {
 /* True when the folder has a model.onnx. */
 bool verify_is_case(const char *folder);
 
-/* Runs all data sets of the folder. Unsupported is what the library refuses as such, or test data
- * of a kind that libnm does not have. */
+/* Runs all data sets of the folder. Unsupported is what the library refuses as such when it
+ * loads, or test data of a kind that libnm does not have; a refusal when it runs is a failure. */
 void verify_case(const char *folder, const struct settings *settings,
                  const struct tolerance *tolerance, struct verify_result *result);
 

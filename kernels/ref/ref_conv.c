@@ -60,7 +60,7 @@ static void gather(nmi_ref_source source, const struct nmi_conv_desc *d, const f
 {
     int64_t map = (int64_t)d->x.h * d->x.w, pixels = (int64_t)d->y.h * d->y.w;
     int32_t channels = d->x.c / d->groups, window = d->kh * d->kw;
-    for (int32_t r = 0; r < window; r++) {
+    for (int32_t r = 0; channels > 0 && r < window; r++) {
         int64_t at[NMI_REF_TILE];
         for (int t = 0; t < NMI_REF_TILE; t++) {
             int64_t p = pixel + t;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Attribute structs that passes and the plan read. Structs of other operators stay in their file.
- */
+/* Attribute structs that passes and the plan read; those of other operators stay in their file. */
 #ifndef NM_OPS_ATTRS_H
 #define NM_OPS_ATTRS_H
 
@@ -78,8 +77,7 @@ nm_status nmi_window_resolve(const struct nmi_ints *kernel, const struct nmi_int
                              const int64_t *in_dims, struct nmi_window *w, const char *node,
                              nm_error *err);
 
-/* Descriptors of kernels/kernel.h for nodes whose shapes are known: what the plan asks kernels for.
- */
+/* Descriptors of kernels/kernel.h, for nodes whose shapes are known: what the plan asks for. */
 nm_status nmi_conv_describe(const struct nmi_conv_attrs *attrs, const struct nmi_tensor *x,
                             const struct nmi_tensor *w, const struct nmi_tensor *y, bool bias,
                             const char *node, struct nmi_conv_desc *desc, nm_error *err);

@@ -64,8 +64,5 @@ uint16_t nmi_f32_to_bf16(float v)
 {
     uint32_t bits;
     memcpy(&bits, &v, sizeof bits);
-    if (v != v) {
-        return (uint16_t)(bits >> 16 | 0x40);
-    }
-    return (uint16_t)shift_round(bits, 16);
+    return (uint16_t)(bits >> 16 | (v != v ? 0x40 : 0));
 }

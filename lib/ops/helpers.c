@@ -106,8 +106,8 @@ nm_status nmi_fact_types(const struct nmi_infer *in, int32_t i, uint32_t types, 
     if (f == NULL || (f->type > 0 && f->type < 32 && (types & NMI_T(f->type)) != 0)) {
         return NM_OK;
     }
-    return nmi_fail(err, NM_EUNSUPPORTED, "input %d has type %s, which this operator does not do",
-                    i, nm_type_name(f->type));
+    return nmi_fail(err, NM_EUNSUPPORTED, "input %d has type %s, for which this is not done", i,
+                    nm_type_name(f->type));
 }
 
 const struct nmi_fact *nmi_infer_in(const struct nmi_infer *in, int32_t i)

@@ -75,8 +75,8 @@ static nm_status conv_common(const struct nmi_conv_attrs *attrs, const struct nm
     d->act = attrs->act;
     d->bias = bias;
     d->residual = attrs->residual != 0;
-    int64_t terms;
-    if (!nmi_mul_i64((int64_t)d->kh * d->kw, d->x.c / d->groups, &terms) || terms > INT32_MAX) {
+    int64_t cells = (int64_t)d->kh * d->kw, terms;
+    if (cells > INT32_MAX || !nmi_mul_i64(cells, d->x.c / d->groups, &terms) || terms > INT32_MAX) {
         return nmi_fail(err, NM_ELIMIT, "node %s: one output has more than 2^31 - 1 terms", node);
     }
     return NM_OK;

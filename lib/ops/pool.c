@@ -126,7 +126,7 @@ static struct best find_best(const struct nmi_pool_desc *d, nm_type type, const 
             continue;
         }
         float value = read_cell(type, map, y * d->x.w + x);
-        bool first = best.y < 0, more = value > best.value;
+        bool first = best.y<0, more = value> best.value;
         if (first || more) {
             best = (struct best){more ? value : best.value, y, x};
         }
@@ -231,7 +231,7 @@ const struct nmi_op nmi_op_MaxPool = {
     .infer = infer,
     .eval = max_eval,
     .work = work,
-    .doc = "1-D and 2-D",
+    .doc = "1-D and 2-D; NaN is passed over",
 };
 
 const struct nmi_op nmi_op_AveragePool = {

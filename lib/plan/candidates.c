@@ -73,8 +73,7 @@ struct nmi_layout nmi_impl_output(const struct nmi_planner *p, const struct nmi_
     return nmi_layout_best(nmi_isa_lanes(p->options->isa), y.h, y.w, 1, p->values[value].halo);
 }
 
-/* Stride (h, w) and dilation of a window layer, and the frame that its input needs. */
-static bool window_of(const struct nmi_layer *layer, int32_t stride[2], int32_t halo[4])
+bool nmi_layer_window(const struct nmi_layer *layer, int32_t stride[2], int32_t halo[4])
 {
     if (layer->kind == NMI_KIND_CONV) {
         const struct nmi_conv_desc *d = &layer->desc.conv;
@@ -93,23 +92,42 @@ static bool window_of(const struct nmi_layer *layer, int32_t stride[2], int32_t 
     return false;
 }
 
+/* x, or the layout in which the value lies anyway when that has the same lanes and more frame. */
+static struct nmi_layout with_frame(const struct nmi_planner *p, const struct nmi_layer *layer,
+                                    int32_t value, const struct nmi_layout *x, int32_t halo[4])
+{
+    const struct nmi_tensor t = nmi_layer_tensor(p, layer, value);
+    const struct nmi_image image = nmi_tensor_image(&t);
+    const struct nmi_layout own =
+        nmi_layout_best(x->vl, image.h, image.w, 1, p->values[value].halo);
+    bool covers = nmi_layout_same_lanes(x, &own);
+    for (int i = 0; i < 4; i++) {
+        covers &= own.halo[i] >= halo[i];
+    }
+    return covers ? own : *x;
+}
+
 struct nmi_layout nmi_impl_input(const struct nmi_planner *p, const struct nmi_layer *layer,
-                                 const struct nmi_impl *impl, int32_t value)
+                                 const struct nmi_impl *impl, int32_t k)
 {
     int32_t stride[2], halo[4] = {0, 0, 0, 0};
+    if (k > 0) {
+        return nmi_impl_output(p, layer, impl); /* residuals and operands of flat operations */
+    }
     if (impl->in_kind != NMI_LANES) {
         return (struct nmi_layout){.kind = impl->in_kind};
     }
-    const bool first = value == layer->node->inputs[0];
-    if (first && window_of(layer, stride, halo)) {
+    if (nmi_layer_window(layer, stride, halo)) {
         const struct nmi_layout y = nmi_impl_output(p, layer, impl);
-        return nmi_layout_input(&y, stride[0], stride[1], halo);
+        const struct nmi_layout x = nmi_layout_input(&y, stride[0], stride[1], halo);
+        return with_frame(p, layer, layer->node->inputs[0], &x, halo);
     }
     if (layer->kind == NMI_KIND_GPOOL) {
         const struct nmi_image *x = &layer->desc.gpool.x;
-        return nmi_layout_best(nmi_isa_lanes(p->options->isa), x->h, x->w, 1, halo);
+        const int32_t *frame = p->values[layer->node->inputs[0]].halo;
+        return nmi_layout_best(nmi_isa_lanes(p->options->isa), x->h, x->w, 1, frame);
     }
-    return nmi_impl_output(p, layer, impl); /* residuals and elementwise operands */
+    return nmi_impl_output(p, layer, impl);
 }
 
 int64_t nmi_impl_floats(const struct nmi_layer *layer, const struct nmi_layout *y)
@@ -172,7 +190,7 @@ static bool lanes_cover(const struct nmi_image *x, const struct nmi_layout *l)
 
 /* ---- convolution -------------------------------------------------------------------------------- */
 
-static bool lanes_wanted(const struct nmi_planner *p, const struct nmi_layer *layer)
+bool nmi_lanes_wanted(const struct nmi_planner *p, const struct nmi_layer *layer)
 {
     const struct nmi_conv_desc *d = &layer->desc.conv;
     const bool sparse = (double)layer->zeros >= MIN_ZEROS * (double)layer->weight_elems;
@@ -185,7 +203,7 @@ static nm_status add_sparse_conv(struct nmi_planner *p, struct nmi_layer *layer,
 {
     struct nmi_impl impl = {.step = NMI_STEP_KERNEL, .in_kind = NMI_LANES, .out_kind = NMI_LANES};
     struct nmi_blocking blockings[12];
-    const struct nmi_layout x = nmi_impl_input(p, layer, &impl, layer->node->inputs[0]);
+    const struct nmi_layout x = nmi_impl_input(p, layer, &impl, 0);
     const struct nmi_layout y = nmi_impl_output(p, layer, &impl);
     union nmi_desc d = nmi_impl_desc(layer, &impl, &x, &y);
     impl.kernel = nmi_kernel_find(NMI_KIND_SPCONV, p->options->isa, &d, &layer->reason);
@@ -244,7 +262,7 @@ static void add_dnnl_conv(struct nmi_planner *p, struct nmi_layer *layer)
 static nm_status conv_candidates(struct nmi_planner *p, struct nmi_layer *layer, nm_error *err)
 {
     if (layer->kind == NMI_KIND_CONV && layer->weight != NULL && dnnl_allowed(p)) {
-        if (lanes_wanted(p, layer)) {
+        if (nmi_lanes_wanted(p, layer)) {
             NMI_TRY(add_sparse_conv(p, layer, err));
         }
         add_dnnl_conv(p, layer);
@@ -285,7 +303,7 @@ static void add_kernel(struct nmi_planner *p, struct nmi_layer *layer, int32_t k
                        uint8_t out)
 {
     struct nmi_impl impl = {.step = NMI_STEP_KERNEL, .in_kind = layout, .out_kind = out};
-    const struct nmi_layout x = nmi_impl_input(p, layer, &impl, layer->node->inputs[0]);
+    const struct nmi_layout x = nmi_impl_input(p, layer, &impl, 0);
     const struct nmi_layout y = nmi_impl_output(p, layer, &impl);
     const union nmi_desc d = nmi_impl_desc(layer, &impl, &x, &y);
     if (layout == NMI_LANES && kind == NMI_KIND_POOL && !lanes_cover(&d.pool.x, &x)) {
@@ -573,6 +591,9 @@ nm_status nmi_plan_candidates(struct nmi_planner *p, nm_error *err)
                          (double)layer->zeros >= MIN_ZEROS * (double)layer->weight_elems;
     }
     p->any_sparse &= nmi_isa_lanes(p->options->isa) > 0;
+    if (p->any_sparse) {
+        nmi_plan_frames(p);
+    }
     p->kinds = 1u << NMI_PLAIN | (p->any_sparse ? 1u << NMI_LANES : 0);
     for (int32_t i = 0; i < p->n_layers; i++) {
         NMI_TRY(conv_candidates(p, &p->layers[i], err)); /* first: they say which layouts matter */

@@ -14,7 +14,10 @@
 
 struct chooser {
     struct nmi_planner *p;
-    int32_t *start, *consumers; /* consumers[start[v]..start[v + 1]): layers that read value v */
+    int32_t *start; /* consumers[start[v]..start[v + 1]): who reads value v */
+    struct reader {
+        int32_t layer, operand;
+    } *consumers;
     int32_t *best;
     nm_error *err;
     nm_status status;
@@ -71,10 +74,11 @@ static double edge(struct chooser *c, const struct nmi_layer *layer, int32_t v,
     return *memo;
 }
 
-/* What reading v costs layer under impl. */
+/* What reading operand k costs layer under impl. */
 static double input_cost(struct chooser *c, const struct nmi_layer *layer, const struct nmi_impl *impl,
-                         int32_t v)
+                         int32_t k)
 {
+    const int32_t v = layer->node->inputs[k];
     if (!image_operand(c->p, v)) {
         return 0;
     }
@@ -82,7 +86,7 @@ static double input_cost(struct chooser *c, const struct nmi_layer *layer, const
     const bool border = maker != NMI_NONE && c->p->layers[maker].segment != layer->segment;
     const struct nmi_layout plain = {.kind = NMI_PLAIN};
     const struct nmi_layout from = border ? plain : produced(c->p, v);
-    const struct nmi_layout to = nmi_impl_input(c->p, layer, impl, v);
+    const struct nmi_layout to = nmi_impl_input(c->p, layer, impl, k);
     return edge(c, layer, v, &from, &to);
 }
 
@@ -90,7 +94,7 @@ static double inputs_cost(struct chooser *c, const struct nmi_layer *layer, cons
 {
     double sum = 0;
     for (int32_t k = 0; k < layer->node->n_inputs; k++) {
-        sum += input_cost(c, layer, impl, layer->node->inputs[k]);
+        sum += input_cost(c, layer, impl, k);
     }
     return sum;
 }
@@ -110,10 +114,11 @@ static double output_cost(struct chooser *c, int32_t index, const struct nmi_imp
     if (p->values[v].crosses || p->values[v].output != NMI_NONE) {
         sum += edge(c, layer, v, &from, &plain);
     }
-    for (int32_t k = c->start[v]; k < c->start[v + 1]; k++) {
-        const struct nmi_layer *reader = &p->layers[c->consumers[k]];
+    for (int32_t i = c->start[v]; i < c->start[v + 1]; i++) {
+        const struct nmi_layer *reader = &p->layers[c->consumers[i].layer];
         if (reader->segment == layer->segment) {
-            const struct nmi_layout to = nmi_impl_input(p, reader, chosen(reader), v);
+            const struct nmi_layout to =
+                nmi_impl_input(p, reader, chosen(reader), c->consumers[i].operand);
             sum += edge(c, layer, v, &from, &to);
         }
     }
@@ -205,7 +210,7 @@ static nm_status find_consumers(struct chooser *c)
                 if (v != NMI_NONE && pass == 0) {
                     c->start[v + 2]++;
                 } else if (v != NMI_NONE) {
-                    c->consumers[c->start[v + 1]++] = i;
+                    c->consumers[c->start[v + 1]++] = (struct reader){i, k};
                 }
             }
         }

@@ -18,21 +18,26 @@ static const struct nmi_impl *impl_of(const struct nmi_planner *p, int32_t layer
     return &p->layers[layer].impls[p->layers[layer].choice];
 }
 
-/* The operand in the layout that the implementation wants; constants as they are. */
-static nm_status operand(struct nmi_planner *p, int32_t layer, int32_t value, bool exact,
+/* Operand k in the layout that the implementation wants; constants as they are. */
+static nm_status operand(struct nmi_planner *p, int32_t layer, int32_t k, bool exact,
                          struct nmi_form *form, nm_error *err)
 {
     const struct nmi_layer *l = &p->layers[layer];
+    const int32_t value = l->node->inputs[k];
     struct nmi_want want = {.layout = plain_layout, .exact = exact};
     if (p->facts[value].data != NULL) {
         *form = (struct nmi_form){.layout = plain_layout, .ref = constant_ref(p->facts[value].data)};
         return NM_OK;
     }
     if (p->values[value].image) {
-        want.layout = nmi_impl_input(p, l, impl_of(p, layer), value);
+        want.layout = nmi_impl_input(p, l, impl_of(p, layer), k);
         want.fill = l->kind == NMI_KIND_POOL && !l->desc.pool.average ? -__builtin_inff() : 0.0f;
     }
-    return nmi_get_form(p, layer, value, &want, form, err);
+    NMI_TRY(nmi_get_form(p, layer, value, &want, form, err));
+    if (form->layout.kind != NMI_LANES) {
+        form->layout = want.layout; /* what serves has the elements at the same places */
+    }
+    return NM_OK;
 }
 
 /* ---- packed weights -------------------------------------------------------------------------------- */
@@ -109,11 +114,12 @@ static void copy_step(struct nmi_planner *p, int32_t layer, struct nmi_ref from,
     nmi_step_use(p, NMI_REF_Y, to);
 }
 
-/* y may take over the residual's memory: nobody reads it later, and it is ours. */
+/* y may take over the residual's memory: nobody reads it later, nor as x now, and it is ours. */
 static bool in_place(const struct nmi_planner *p, int32_t layer, int32_t residual,
                      const struct nmi_form *res, const struct nmi_ref *y)
 {
     return res->ref.base == NMI_BASE_BUFFER && y->base == NMI_BASE_BUFFER &&
+           residual != p->layers[layer].node->inputs[0] &&
            p->values[residual].last_use == layer && !p->values[residual].crosses &&
            !p->buffers[res->ref.index].shared && res->segment == p->layers[layer].segment;
 }
@@ -123,7 +129,7 @@ static nm_status residual(struct nmi_planner *p, int32_t layer, const struct nmi
                           struct nmi_ref *y, struct nmi_form *res, nm_error *err)
 {
     const int32_t value = p->layers[layer].node->inputs[3];
-    NMI_TRY(operand(p, layer, value, true, res, err));
+    NMI_TRY(operand(p, layer, 3, true, res, err));
     if (in_place(p, layer, value, res, y)) {
         p->buffers[y->index].alias = res->ref.index;
     } else if (impl_of(p, layer)->step == NMI_STEP_DNNL) { /* oneDNN's sum reads y */
@@ -148,9 +154,9 @@ static nm_status emit_compute(struct nmi_planner *p, int32_t layer, nm_error *er
     const bool flat = l->kind == NMI_KIND_ELTWISE;
     const bool second = l->node->n_inputs > 1 && (flat || (l->kind == NMI_KIND_GEMM && l->weight == NULL));
     struct nmi_form x, b = {.ref = {.base = NMI_BASE_NONE}};
-    NMI_TRY(operand(p, layer, l->node->inputs[0], flat, &x, err));
+    NMI_TRY(operand(p, layer, 0, flat, &x, err));
     if (second) {
-        NMI_TRY(operand(p, layer, l->node->inputs[1], flat, &b, err));
+        NMI_TRY(operand(p, layer, 1, flat, &b, err));
     }
     const struct nmi_layout y_layout = nmi_impl_output(p, l, impl);
     struct nmi_ref y = nmi_value_place(p, layer, out, &y_layout);
@@ -188,7 +194,7 @@ static nm_status emit_alias(struct nmi_planner *p, int32_t layer, nm_error *err)
 {
     const struct nmi_layer *l = &p->layers[layer];
     struct nmi_form x;
-    NMI_TRY(operand(p, layer, l->node->inputs[0], false, &x, err));
+    NMI_TRY(operand(p, layer, 0, false, &x, err));
     if (x.ref.base == NMI_BASE_BUFFER) {
         p->buffers[x.ref.index].shared = true;
     }
@@ -209,7 +215,7 @@ static nm_status emit_concat(struct nmi_planner *p, int32_t layer, nm_error *err
         struct nmi_form x;
         const struct nmi_tensor t = nmi_layer_tensor(p, l, l->node->inputs[k]);
         struct nmi_image image = nmi_tensor_image(&t);
-        NMI_TRY(operand(p, layer, l->node->inputs[k], true, &x, err));
+        NMI_TRY(operand(p, layer, k, true, &x, err));
         image.layout = y_layout;
         const size_t bytes = nmi_image_bytes(&image) - NMI_SLACK;
         copy_step(p, layer, x.ref, to, bytes);
@@ -259,7 +265,7 @@ static nm_status eval_inputs(struct nmi_planner *p, int32_t layer, struct nmi_te
         if (v == NMI_NONE) {
             continue;
         }
-        NMI_TRY(operand(p, layer, v, true, &form, err));
+        NMI_TRY(operand(p, layer, k, true, &form, err));
         tensors[k] = nmi_layer_tensor(p, l, v);
         flatten(&tensors[k], l, &form.layout);
         refs[k] = form.ref;
@@ -364,7 +370,7 @@ static nm_status describe_outputs(struct nmi_planner *p, nm_error *err)
         o->type = f->type;
         o->rank = f->rank;
         memcpy(o->dims, f->dims, sizeof o->dims);
-        if (f->rank < 0 || !nmi_tensor_bytes(f->type, f->rank, f->dims, &o->bytes)) {
+        if (f->rank < 0 || !nmi_tensor_bytes((int32_t)f->type, f->rank, f->dims, &o->bytes)) {
             return nmi_fail(err, NM_EUNSUPPORTED, "output %s: its shape is not known before the run",
                             g->values[g->outputs[i]].name);
         }
@@ -391,7 +397,12 @@ nm_status nmi_plan_emit(struct nmi_planner *p, nm_error *err)
 {
     NMI_TRY(describe_outputs(p, err));
     NMI_TRY(room(p, err));
-    nmi_forms_init(p);
+    nmi_plan_fills(p);
+    for (int32_t i = 0; i < p->graph->n_inputs; i++) {
+        struct nmi_value_state *v = &p->values[p->graph->inputs[i]];
+        v->forms[v->n_forms++] = (struct nmi_form){
+            .layout = plain_layout, .segment = -1, .ref = {.base = NMI_BASE_INPUT, .index = i}};
+    }
     for (int32_t i = 0; i < p->n_layers; i++) {
         NMI_TRY(emit_layer(p, i, err));
     }

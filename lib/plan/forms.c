@@ -5,8 +5,6 @@
  */
 #include "lib/plan/planner.h"
 
-#include "lib/base/parallel.h"
-
 #include <math.h>
 #include <string.h>
 
@@ -89,116 +87,17 @@ nm_status nmi_dnnl_objects(struct nmi_planner *p, struct nmi_step *step, int32_t
     return NM_OK;
 }
 
-/* ---- frames ---------------------------------------------------------------------------------------- */
-
-static bool lanes_chosen(const struct nmi_layer *layer)
-{
-    return layer->impls[layer->choice].in_kind == NMI_LANES;
-}
-
-static bool low_fill(const struct nmi_layer *layer)
-{
-    return layer->kind == NMI_KIND_POOL && !layer->desc.pool.average;
-}
-
-static bool any_halo(const int32_t halo[4])
-{
-    return (halo[0] | halo[1] | halo[2] | halo[3]) != 0;
-}
-
-static bool raise(int32_t to[4], const int32_t from[4])
-{
-    bool raised = false;
-    for (int i = 0; i < 4; i++) {
-        raised |= from[i] > to[i];
-        to[i] = from[i] > to[i] ? from[i] : to[i];
-    }
-    return raised;
-}
-
-/* Values that must lie alike: out 0 and all image operands of a flat operation; residuals. */
-static int32_t first_exact(const struct nmi_layer *layer)
-{
-    const bool window = layer->kind == NMI_KIND_CONV || layer->kind == NMI_KIND_POOL;
-    return window ? 3 : layer->kind == NMI_KIND_GPOOL ? 4 : 0;
-}
-
-static bool unify(struct nmi_planner *p, const struct nmi_layer *layer)
-{
-    int32_t *y = p->values[layer->node->outputs[0]].halo;
-    bool changed = false;
-    for (int32_t k = first_exact(layer); k < layer->node->n_inputs; k++) {
-        const int32_t v = layer->node->inputs[k];
-        if (v != NMI_NONE && p->values[v].image && p->facts[v].data == NULL) {
-            changed |= raise(y, p->values[v].halo);
-            changed |= raise(p->values[v].halo, y);
-        }
-    }
-    return changed;
-}
-
-static void need_frame(struct nmi_planner *p, const struct nmi_layer *layer)
-{
-    const struct nmi_impl *impl = &layer->impls[layer->choice];
-    const int32_t v = layer->node->inputs[0];
-    struct nmi_value_state *value = &p->values[v];
-    if (value->producer == NMI_NONE || (layer->kind != NMI_KIND_CONV && layer->kind != NMI_KIND_POOL)) {
-        return;
-    }
-    const struct nmi_layer *maker = &p->layers[value->producer];
-    const struct nmi_impl *made = &maker->impls[maker->choice];
-    const struct nmi_layout want = nmi_impl_input(p, layer, impl, v);
-    if (made->out_kind != NMI_LANES || maker->segment != layer->segment || !any_halo(want.halo)) {
-        return;
-    }
-    const struct nmi_layout have = nmi_impl_output(p, maker, made);
-    if (nmi_layout_same_lanes(&have, &want)) {
-        raise(value->halo, want.halo);
-        value->wants_low |= low_fill(layer);
-        value->wants_zero |= !low_fill(layer);
-    }
-}
-
-static bool nonnegative(const struct nmi_layer *layer)
-{
-    const struct nmi_act *act = NULL;
-    if (layer->kind == NMI_KIND_CONV) {
-        act = &layer->desc.conv.act;
-    } else if (layer->kind == NMI_KIND_ELTWISE) {
-        act = &layer->desc.eltwise.act;
-    }
-    return act != NULL && (act->kind == NMI_ACT_RELU || act->kind == NMI_ACT_SIGMOID ||
-                           (act->kind == NMI_ACT_CLIP && act->alpha >= 0));
-}
-
-void nmi_forms_init(struct nmi_planner *p)
-{
-    bool changed = true;
-    for (int32_t i = 0; i < p->n_layers; i++) {
-        p->values[p->layers[i].node->outputs[0]].nonnegative = nonnegative(&p->layers[i]);
-        if (lanes_chosen(&p->layers[i])) {
-            need_frame(p, &p->layers[i]);
-        }
-    }
-    while (changed) { /* frames only grow: it ends */
-        changed = false;
-        for (int32_t i = 0; i < p->n_layers; i++) {
-            changed |= lanes_chosen(&p->layers[i]) && unify(p, &p->layers[i]);
-        }
-    }
-    for (int32_t i = 0; i < p->graph->n_inputs; i++) {
-        struct nmi_value_state *v = &p->values[p->graph->inputs[i]];
-        v->forms[v->n_forms++] = (struct nmi_form){
-            .layout = plain_layout, .segment = -1, .ref = {.base = NMI_BASE_INPUT, .index = i}};
-    }
-}
-
 /* ---- forms ----------------------------------------------------------------------------------------- */
 
 static bool halo_covers(const struct nmi_layout *have, const struct nmi_layout *want)
 {
     return have->halo[0] >= want->halo[0] && have->halo[1] >= want->halo[1] &&
            have->halo[2] >= want->halo[2] && have->halo[3] >= want->halo[3];
+}
+
+static bool any_halo(const int32_t halo[4])
+{
+    return (halo[0] | halo[1] | halo[2] | halo[3]) != 0;
 }
 
 static bool serves(const struct nmi_image *image, const struct nmi_form *form, bool nonneg,
@@ -336,7 +235,7 @@ struct nmi_ref nmi_value_place(struct nmi_planner *p, int32_t layer, int32_t val
         image.layout = *layout;
         bytes = nmi_image_bytes(&image);
         bytes -= bytes > 0 ? NMI_SLACK : 0; /* images lie side by side where a buffer holds several */
-    } else if (!nmi_tensor_bytes(t.type, t.rank, t.dims, &bytes)) {
+    } else if (!nmi_tensor_bytes((int32_t)t.type, t.rank, t.dims, &bytes)) {
         bytes = SIZE_MAX; /* memory.c refuses it */
     }
     return nmi_new_buffer(p, layer, bytes);

@@ -292,7 +292,7 @@ static int32_t subject_kind(const struct nmi_layer *layer, const struct nmi_impl
 static nm_status measure_impl(struct nmi_planner *p, struct nmi_layer *layer, struct nmi_impl *impl,
                               struct nmi_csr *csr, void **csr_memory, nm_error *err)
 {
-    const struct nmi_layout x = nmi_impl_input(p, layer, impl, layer->node->inputs[0]);
+    const struct nmi_layout x = nmi_impl_input(p, layer, impl, 0);
     const struct nmi_layout y = nmi_impl_output(p, layer, impl);
     const union nmi_desc desc = nmi_impl_desc(layer, impl, &x, &y);
     struct subject s = {.impl = impl, .kind = subject_kind(layer, impl), .desc = &desc, .csr = csr,
@@ -325,11 +325,39 @@ static bool choice_to_make(const struct nmi_planner *p, const struct nmi_layer *
     return !p->options->fixed && (n > 1 || (n == 1 && p->any_sparse));
 }
 
+/* oneDNN says only on creation what it does not do. */
+static bool possible(const struct nmi_planner *p, const struct nmi_layer *layer,
+                     const struct nmi_impl *impl)
+{
+    struct nmi_dnnl *object = NULL;
+    if (impl->step != NMI_STEP_DNNL) {
+        return true;
+    }
+    const struct nmi_layout x = {.kind = impl->in_kind}, y = {.kind = impl->out_kind};
+    const union nmi_desc desc = nmi_impl_desc(layer, impl, &x, &y);
+    nm_status status = nmi_plan_dnnl(subject_kind(layer, impl), &desc, impl->algo,
+                                     nmi_layer_threads(p, layer), &object, NULL);
+    nmi_dnnl_free(object);
+    return status == NM_OK;
+}
+
+static void drop_impossible(const struct nmi_planner *p, struct nmi_layer *layer)
+{
+    int32_t n = 0;
+    for (int32_t i = 0; i < layer->n_impls; i++) {
+        if (possible(p, layer, &layer->impls[i])) {
+            layer->impls[n++] = layer->impls[i];
+        }
+    }
+    layer->n_impls = n;
+}
+
 static nm_status measure_layer(struct nmi_planner *p, struct nmi_layer *layer, nm_error *err)
 {
     struct nmi_csr csr;
     void *memory = NULL;
     nm_status status = NM_OK;
+    drop_impossible(p, layer);
     const bool choice = choice_to_make(p, layer);
     for (int32_t i = 0; i < layer->n_impls && status == NM_OK; i++) {
         struct nmi_impl *impl = &layer->impls[i];

@@ -190,7 +190,7 @@ static size_t image_stride(const struct nmi_planner *p, const struct nmi_ref *re
     }
     if (ref->base == NMI_BASE_INPUT) {
         const struct nmi_tensor *t = &p->inputs[ref->index];
-        return nmi_tensor_bytes(t->type, t->rank, t->dims, &bytes) ? bytes / batch : 0;
+        return nmi_tensor_bytes((int32_t)t->type, t->rank, t->dims, &bytes) ? bytes / batch : 0;
     }
     if (ref->base == NMI_BASE_BUFFER) {
         const struct nmi_buffer *b = &p->buffers[root(p, ref->index)];

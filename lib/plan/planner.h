@@ -3,9 +3,11 @@
  * Inside lib/plan only: the state of one planning. The files in the order of the work:
  *   layers.c      facts of every value, live nodes, segments
  *   candidates.c  implementations of each layer
+ *   frames.c      frames of LANES
  *   measure.c     what each costs, conversions too
  *   choose.c      one implementation for each layer
- *   emit.c        steps, conversions, halos, buffers
+ *   forms.c       values in layouts: conversions, frames, buffers
+ *   emit.c        steps
  *   memory.c      buffers to offsets
  */
 #ifndef NM_PLAN_PLANNER_H
@@ -122,9 +124,11 @@ int32_t nmi_layer_threads(const struct nmi_planner *p, const struct nmi_layer *l
 /* candidates.c */
 nm_status nmi_plan_candidates(struct nmi_planner *p, nm_error *err);
 
-/* Layouts of a layer's image operand `value` under an implementation (halo as the operation needs). */
+/* Stride (h, w) of a window layer, and the frame that its input needs; false: no window. */
+bool nmi_layer_window(const struct nmi_layer *layer, int32_t stride[2], int32_t halo[4]);
+/* Layouts of a layer's image operand number k, and of out 0, under an implementation. */
 struct nmi_layout nmi_impl_input(const struct nmi_planner *p, const struct nmi_layer *layer,
-                                 const struct nmi_impl *impl, int32_t value);
+                                 const struct nmi_impl *impl, int32_t k);
 struct nmi_layout nmi_impl_output(const struct nmi_planner *p, const struct nmi_layer *layer,
                                   const struct nmi_impl *impl);
 /* The descriptor of an implementation with these layouts. */
@@ -147,8 +151,13 @@ double nmi_layer_macs(const struct nmi_layer *layer);
 /* choose.c */
 nm_status nmi_plan_choose(struct nmi_planner *p, nm_error *err);
 
+/* frames.c: sizes before anything is timed, fills once choices are made */
+void nmi_plan_frames(struct nmi_planner *p);
+void nmi_plan_fills(struct nmi_planner *p);
+/* A convolution worth trying in LANES: sparse, or cheap among sparse ones. */
+bool nmi_lanes_wanted(const struct nmi_planner *p, const struct nmi_layer *layer);
+
 /* forms.c: values in layouts, conversions between them, buffers */
-void nmi_forms_init(struct nmi_planner *p); /* frames that values need */
 struct nmi_step *nmi_new_step(struct nmi_planner *p, int32_t layer, enum nmi_step_kind kind);
 struct nmi_ref nmi_new_buffer(struct nmi_planner *p, int32_t layer, size_t bytes);
 /* Notes that the newest step uses ref, and keeps it as operand. */

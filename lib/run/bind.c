@@ -52,7 +52,7 @@ static nm_status bind_input(const struct nmi_value *v, const nm_tensor *t, bool 
                         nm_type_name(t->type), nm_type_name(v->type));
     }
     NMI_TRY(check_dims(v, t, err));
-    if (!nmi_tensor_bytes(t->type, t->rank, t->dims, &bytes)) {
+    if (!nmi_tensor_bytes((int32_t)t->type, t->rank, t->dims, &bytes)) {
         return nmi_fail(err, NM_ELIMIT, "input %s: its size in bytes does not fit an address", v->name);
     }
     if (need_data && bytes > 0 && t->data == NULL) {

@@ -153,7 +153,7 @@ static bool same_tensor(const struct nmi_tensor *a, const struct nmi_tensor *b, 
     if (a->rank != b->rank || memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims) != 0) {
         return false;
     }
-    return !keyed || (nmi_tensor_bytes(a->type, a->rank, a->dims, &bytes) &&
+    return !keyed || (nmi_tensor_bytes((int32_t)a->type, a->rank, a->dims, &bytes) &&
                       (bytes == 0 || memcmp(a->data, b->data, bytes) == 0));
 }
 
@@ -204,7 +204,7 @@ static nm_status remember_inputs(struct nmi_session *s, struct planned *planned,
         size_t bytes = 0;
         *t = s->inputs[i];
         t->data = NULL;
-        if (s->keyed[i] && nmi_tensor_bytes(t->type, t->rank, t->dims, &bytes)) {
+        if (s->keyed[i] && nmi_tensor_bytes((int32_t)t->type, t->rank, t->dims, &bytes)) {
             t->data = nmi_arena_copy(&planned->arena, bytes ? s->inputs[i].data : "", bytes ? bytes : 1);
             if (t->data == NULL) {
                 return nmi_fail_memory(err, bytes, "a plan");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Models to graphs: what is read, and what each refusal says. */
+/* Models to graphs: what is read. */
 #include "lib/base/limits.h"
 #include "lib/base/mem.h"
 #include "lib/graph/graph.h"
@@ -12,57 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static nm_limits limits;
-
-struct result {
-    nm_status status;
-    nm_error err;
-    struct nmi_graph *graph;
-    void *bytes;
-};
-
-static struct result import_bytes(void *bytes, size_t size)
-{
-    struct result r = {.bytes = bytes};
-    r.status = nmi_onnx_import(bytes, size, NULL, &limits, NULL, &r.graph, &r.err);
-    return r;
-}
-
-static struct result import_built(struct onnx_build *b)
-{
-    size_t size;
-    void *bytes = onnx_build_finish(b, &size);
-    return import_bytes(bytes, size);
-}
-
-static void forget(struct result *r)
-{
-    nmi_graph_free(r->graph);
-    nmi_free(r->bytes);
-}
-
-static void expect(struct result *r, nm_status status, const char *word)
-{
-    ck_assert_msg(r->status == status, "%d: %s", (int)r->status, r->err.message);
-    ck_assert_msg(strstr(r->err.message, word) != NULL, "\"%s\" lacks \"%s\"", r->err.message,
-                  word);
-    ck_assert_ptr_null(r->graph);
-    forget(r);
-}
-
-static void expect_ok(const struct result *r)
-{
-    ck_assert_msg(r->status == NM_OK, "%s", r->err.message);
-    ck_assert_int_eq(nmi_graph_verify(r->graph, NULL), NM_OK);
-}
-
-static const struct nmi_value *output(const struct result *r, int i)
+static const struct nmi_value *output(const struct onnx_result *r, int i)
 {
     return &r->graph->values[r->graph->outputs[i]];
 }
 
-/* ---- what is read
- * -------------------------------------------------------------------------------- */
+/* ---- what is read ---------------------------------------------------------------------------- */
 
 START_TEST(import_network_read_with_attributes_and_shapes)
 {
@@ -82,8 +37,8 @@ START_TEST(import_network_read_with_attributes_and_shapes)
     onnx_build_float(&b, "alpha", 0.25f);
     onnx_build_close(&b);
     onnx_build_output(&b, "y", NM_F32, "N,4,?,?");
-    struct result r = import_built(&b);
-    expect_ok(&r);
+    struct onnx_result r = onnx_import_built(&b);
+    onnx_expect_ok(&r);
     const struct nmi_graph *g = r.graph;
     ck_assert_int_eq(g->n_nodes, 2);
     ck_assert_int_eq(g->n_inputs, 3);
@@ -105,7 +60,7 @@ START_TEST(import_network_read_with_attributes_and_shapes)
     ck_assert_int_eq((int)conv->group, 1);
     ck_assert_int_eq(conv->strides.n, 0);
     ck_assert(((const struct nmi_alpha_attrs *)g->nodes[1].attrs)->alpha == 0.25f);
-    forget(&r);
+    onnx_forget(&r);
 }
 END_TEST
 
@@ -118,11 +73,11 @@ START_TEST(import_nodes_in_any_order_sorted)
     onnx_build_node(&b, "Neg", "t1", "t2");
     onnx_build_input(&b, "x", NM_F32, "4");
     onnx_build_output(&b, "y", NM_F32, "4");
-    struct result r = import_built(&b);
-    expect_ok(&r);
+    struct onnx_result r = onnx_import_built(&b);
+    onnx_expect_ok(&r);
     ck_assert_int_eq(r.graph->nodes[0].op, NMI_OP_Relu);
     ck_assert_int_eq(r.graph->nodes[2].op, NMI_OP_Abs);
-    forget(&r);
+    onnx_forget(&r);
 }
 END_TEST
 
@@ -135,11 +90,11 @@ START_TEST(import_initializer_that_is_an_input_is_a_constant)
     onnx_build_tensor(&b, "w", NM_F32, "1", "abcd", 4);
     onnx_build_node(&b, "Add", "x,w", "y");
     onnx_build_output(&b, "y", NM_F32, "1");
-    struct result r = import_built(&b);
-    expect_ok(&r);
+    struct onnx_result r = onnx_import_built(&b);
+    onnx_expect_ok(&r);
     ck_assert_int_eq(r.graph->n_inputs, 1);
     ck_assert_ptr_nonnull(nmi_graph_constant(r.graph, r.graph->nodes[0].inputs[1]));
-    forget(&r);
+    onnx_forget(&r);
 }
 END_TEST
 
@@ -153,12 +108,12 @@ START_TEST(import_outputs_that_are_inputs_or_constants_read)
     onnx_build_output(&b, "y", NM_F32, "2");
     onnx_build_output(&b, "x", NM_F32, "2");
     onnx_build_output(&b, "w", NM_F32, "1");
-    struct result r = import_built(&b);
-    expect_ok(&r);
+    struct onnx_result r = onnx_import_built(&b);
+    onnx_expect_ok(&r);
     ck_assert_int_eq(r.graph->n_outputs, 3);
     ck_assert_str_eq(output(&r, 1)->name, "x");
     ck_assert_int_ne(output(&r, 2)->constant, NMI_NONE);
-    forget(&r);
+    onnx_forget(&r);
 }
 END_TEST
 
@@ -170,11 +125,11 @@ START_TEST(import_omitted_optional_inputs_are_none)
     onnx_build_tensor(&b, "six", NM_F32, "", "\0\0\300@", 4);
     onnx_build_node(&b, "Clip", "x,,six", "y");
     onnx_build_output(&b, "y", NM_F32, NULL);
-    struct result r = import_built(&b);
-    expect_ok(&r);
+    struct onnx_result r = onnx_import_built(&b);
+    onnx_expect_ok(&r);
     ck_assert_int_eq(r.graph->nodes[0].n_inputs, 3);
     ck_assert_int_eq(r.graph->nodes[0].inputs[1], NMI_NONE);
-    forget(&r);
+    onnx_forget(&r);
 }
 END_TEST
 
@@ -212,8 +167,8 @@ START_TEST(import_constant_nodes_become_constants)
     put_constant_node(&b, "fs", "value_floats", 6, 7);
     put_constant_node(&b, "i", "value_int", 2, 3);
     put_constant_node(&b, "is", "value_ints", 7, 8);
-    struct result r = import_built(&b);
-    expect_ok(&r);
+    struct onnx_result r = onnx_import_built(&b);
+    onnx_expect_ok(&r);
     ck_assert_int_eq(r.graph->n_nodes, 0);
     static const int expected[][2] = {
         {NM_U8, 1}, {NM_F32, 0}, {NM_F32, 1}, {NM_I64, 0}, {NM_I64, 1}};
@@ -225,11 +180,11 @@ START_TEST(import_constant_nodes_become_constants)
     int64_t seven;
     memcpy(&seven, nmi_graph_constant(r.graph, r.graph->outputs[4])->data, sizeof seven);
     ck_assert_int_eq((int)seven, -7);
-    forget(&r);
+    onnx_forget(&r);
     onnx_build_start(&b, 13);
     put_constant_node(&b, "s", "value_string", 3, 4);
-    r = import_built(&b);
-    expect(&r, NM_EUNSUPPORTED, "value_string");
+    r = onnx_import_built(&b);
+    onnx_expect_refused(&r, NM_EUNSUPPORTED, "value_string");
 }
 END_TEST
 
@@ -254,8 +209,8 @@ START_TEST(import_metadata_kept)
     nmi_put_string(&b.w, 2, "value");
     nmi_put_close(&b.w, entry);
     void *bytes = onnx_build_bytes(&b.w, &size);
-    struct result r = import_bytes(bytes, size);
-    expect_ok(&r);
+    struct onnx_result r = onnx_import_bytes(bytes, size, NULL, NULL);
+    onnx_expect_ok(&r);
     ck_assert_str_eq(r.graph->producer, "producer");
     ck_assert_str_eq(r.graph->domain, "org.example");
     ck_assert_str_eq(r.graph->doc, "doc");
@@ -265,308 +220,11 @@ START_TEST(import_metadata_kept)
     ck_assert_int_eq(r.graph->n_meta, 1);
     ck_assert_str_eq(r.graph->meta[1], "value");
     ck_assert_str_eq(r.graph->name, "test");
-    forget(&r);
+    onnx_forget(&r);
 }
 END_TEST
 
-/* ---- refusals
- * ------------------------------------------------------------------------------------ */
-
-START_TEST(import_opset_outside_7_to_21_refused)
-{
-    static const int64_t opsets[] = {-1, 0, 1, 6, 22, 1000000};
-    for (size_t i = 0; i < NMI_COUNT(opsets); i++) {
-        struct onnx_build b;
-        char word[64];
-        onnx_build_start(&b, opsets[i]);
-        onnx_build_input(&b, "x", NM_F32, "1");
-        onnx_build_output(&b, "x", NM_F32, "1");
-        struct result r = import_built(&b);
-        snprintf(word, sizeof word, "opset %lld, expected 7 to 21", (long long)opsets[i]);
-        expect(&r, NM_EUNSUPPORTED, word);
-    }
-    for (int64_t opset = 7; opset <= 21; opset++) {
-        struct onnx_build b;
-        onnx_build_start(&b, opset);
-        onnx_build_input(&b, "x", NM_F32, "1");
-        onnx_build_node(&b, "Relu", "x", "y");
-        onnx_build_output(&b, "y", NM_F32, "1");
-        struct result r = import_built(&b);
-        expect_ok(&r);
-        forget(&r);
-    }
-}
-END_TEST
-
-START_TEST(import_what_is_no_model_refused)
-{
-    static const struct {
-        const char *text;
-        size_t size;
-    } files[] = {{"", 0}, {"PK\3\4zip", 7}, {"<html></html>", 13}, {"\x08\x08", 2}, {"hello", 5}};
-    for (size_t i = 0; i < NMI_COUNT(files); i++) {
-        void *bytes = nmi_alloc(files[i].size);
-        memcpy(bytes, files[i].text, files[i].size);
-        struct result r = import_bytes(bytes, files[i].size);
-        expect(&r, NM_EFORMAT, "not an ONNX model");
-    }
-}
-END_TEST
-
-START_TEST(import_unsupported_operators_listed_together)
-{
-    struct onnx_build b;
-    onnx_build_start(&b, 13);
-    onnx_build_input(&b, "x", NM_F32, "1");
-    onnx_build_node(&b, "Loop", "x", "a");
-    onnx_build_node(&b, "Relu", "x", "b");
-    onnx_build_open(&b, "Frobnicate", "x", "c");
-    nmi_put_string(&b.w, 3, "frob");
-    nmi_put_string(&b.w, 7, "com.example");
-    onnx_build_close(&b);
-    onnx_build_node(&b, "Loop", "x", "d");
-    onnx_build_open(&b, "Relu", "x", "e");
-    nmi_put_string(&b.w, 7, "com.example");
-    onnx_build_close(&b);
-    onnx_build_output(&b, "a", NM_F32, "1");
-    struct result r = import_built(&b);
-    ck_assert_ptr_nonnull(strstr(r.err.message, "4 nodes in all"));
-    ck_assert_ptr_nonnull(strstr(r.err.message, "Loop x 2 (first: node #0)"));
-    ck_assert_ptr_nonnull(strstr(r.err.message, "com.example.Relu x 1 (first: node #4)"));
-    expect(&r, NM_EUNSUPPORTED, "com.example.Frobnicate x 1 (first: node \"frob\")");
-}
-END_TEST
-
-START_TEST(import_hundreds_of_unsupported_operators_fit_the_sentence)
-{
-    struct onnx_build b;
-    char op[300], out[16];
-    onnx_build_start(&b, 13);
-    for (int i = 0; i < 300; i++) {
-        snprintf(op, sizeof op, "Op%0*d", i % 250 + 1, i);
-        snprintf(out, sizeof out, "v%d", i);
-        onnx_build_node(&b, op, "", out);
-    }
-    onnx_build_output(&b, "v0", NM_F32, "1");
-    struct result r = import_built(&b);
-    ck_assert_uint_lt(strlen(r.err.message), sizeof r.err.message);
-    ck_assert_str_eq(r.err.message + strlen(r.err.message) - 5, ", ...");
-    expect(&r, NM_EUNSUPPORTED, "300 nodes in all");
-}
-END_TEST
-
-/* One node between x and y, with what the case says. */
-START_TEST(import_wrong_graphs_refused_by_name)
-{
-    static const struct {
-        const char *op[3], *in[3], *out[3];
-        const char *output;
-        nm_status status;
-        const char *word;
-    } cases[] = {
-        {{"Relu"}, {"nowhere"}, {"y"}, "y", NM_EFORMAT, "input \"nowhere\" is made by no node"},
-        {{"Relu"}, {"x"}, {"x"}, "x", NM_EFORMAT, "output \"x\" has the name"},
-        {{"Relu"}, {"x"}, {"w"}, "w", NM_EFORMAT, "output \"w\" has the name"},
-        {{"Relu", "Abs"}, {"x", "x"}, {"y", "y"}, "y", NM_EFORMAT, "node #1: its output \"y\""},
-        {{"Relu", "Abs"}, {"b", "a"}, {"a", "b"}, "a", NM_EFORMAT, "depends on itself"},
-        {{"Relu"}, {"y"}, {"y"}, "y", NM_EFORMAT, "depends on itself"},
-        {{"Relu", "Abs", "Neg"}, {"x", "c", "b"}, {"a", "b", "c"}, "a", NM_EFORMAT, "itself"},
-        {{"Relu"}, {"x"}, {"y"}, "z", NM_EFORMAT, "graph output \"z\": no node"},
-        {{""}, {"x"}, {"y"}, "y", NM_EFORMAT, "node #0 has no operator"},
-        {{"Constant"}, {""}, {"y"}, "y", NM_EFORMAT, "0 attributes, expected 1"},
-        {{"Constant"}, {"x"}, {"y"}, "y", NM_EFORMAT, "1 inputs and 1 outputs"}};
-    for (size_t i = 0; i < NMI_COUNT(cases); i++) {
-        struct onnx_build b;
-        onnx_build_start(&b, 13);
-        onnx_build_input(&b, "x", NM_F32, "1");
-        onnx_build_tensor(&b, "w", NM_F32, "1", "abcd", 4);
-        for (int k = 0; k < 3 && cases[i].op[k] != NULL; k++) {
-            onnx_build_node(&b, cases[i].op[k], cases[i].in[k], cases[i].out[k]);
-        }
-        onnx_build_output(&b, cases[i].output, NM_F32, "1");
-        struct result r = import_built(&b);
-        expect(&r, cases[i].status, cases[i].word);
-    }
-}
-END_TEST
-
-START_TEST(import_wrong_inputs_refused_by_name)
-{
-    static const struct {
-        const char *name;
-        int32_t type;
-        const char *shape;
-        nm_status status;
-        const char *word;
-    } cases[] = {
-        {"i", 0, "1", NM_EUNSUPPORTED, "\"i\": has elements of ONNX type 0"},
-        {"i", 8, "1", NM_EUNSUPPORTED, "type 8"},
-        {"i", -5, "1", NM_EUNSUPPORTED, "type -5"},
-        {"i", NM_F32, "-1", NM_EFORMAT, "dimension of -1"},
-        {"i", NM_F32, "N,-9223372036854775808", NM_EFORMAT, "dimension of -92"},
-        {"i", NM_F32, "1,1,1,1,1,1,1,1,1", NM_ELIMIT, "9 dimensions"},
-        {"i", NM_F32, "N,2147483648", NM_ELIMIT, "nm_limits.elements"},
-        {"i", NM_F32, "1125899906842624,1125899906842624", NM_ELIMIT, "nm_limits.elements"},
-        {"x", NM_F32, "1", NM_EFORMAT, "the name is taken"}};
-    for (size_t i = 0; i < NMI_COUNT(cases); i++) {
-        struct onnx_build b;
-        onnx_build_start(&b, 13);
-        onnx_build_input(&b, "x", NM_F32, "1");
-        onnx_build_input(&b, cases[i].name, cases[i].type, cases[i].shape);
-        onnx_build_node(&b, "Relu", "x", "y");
-        onnx_build_output(&b, "y", NM_F32, "1");
-        struct result r = import_built(&b);
-        expect(&r, cases[i].status, cases[i].word);
-    }
-}
-END_TEST
-
-START_TEST(import_types_that_are_no_tensor_refused)
-{
-    static const struct {
-        uint32_t field;
-        const char *word;
-    } cases[] = {
-        {4, "a sequence"}, {5, "a map"}, {7, "opaque"}, {8, "a sparse tensor"}, {9, "optional"}};
-    for (size_t i = 0; i < NMI_COUNT(cases); i++) {
-        struct onnx_build b;
-        onnx_build_start(&b, 13);
-        struct nmi_mark info = nmi_put_open(&b.w, 11);
-        nmi_put_string(&b.w, 1, "i");
-        struct nmi_mark type = nmi_put_open(&b.w, 2);
-        nmi_put_close(&b.w, nmi_put_open(&b.w, cases[i].field));
-        nmi_put_close(&b.w, type);
-        nmi_put_close(&b.w, info);
-        onnx_build_output(&b, "i", NM_F32, "1");
-        struct result r = import_built(&b);
-        expect(&r, NM_EUNSUPPORTED, cases[i].word);
-    }
-}
-END_TEST
-
-START_TEST(import_names_given_twice_refused)
-{
-    struct onnx_build b;
-    onnx_build_start(&b, 13);
-    onnx_build_tensor(&b, "w", NM_F32, "1", "abcd", 4);
-    onnx_build_tensor(&b, "w", NM_F32, "1", "abcd", 4);
-    onnx_build_output(&b, "w", NM_F32, "1");
-    struct result r = import_built(&b);
-    expect(&r, NM_EFORMAT, "\"w\": the name is taken");
-    onnx_build_start(&b, 13);
-    onnx_build_tensor(&b, "w", NM_F32, "1", "abcd", 4);
-    onnx_build_output(&b, "w", NM_F32, "1");
-    onnx_build_output(&b, "w", NM_F32, "1");
-    r = import_built(&b);
-    expect(&r, NM_EFORMAT, "output \"w\": it is given twice");
-    onnx_build_start(&b, 13);
-    onnx_build_input(&b, "x", NM_F32, "1");
-    r = import_built(&b);
-    expect(&r, NM_EFORMAT, "no outputs");
-    onnx_build_start(&b, 13);
-    onnx_build_tensor(&b, "", NM_F32, "1", "abcd", 4);
-    r = import_built(&b);
-    expect(&r, NM_EFORMAT, "no name");
-}
-END_TEST
-
-/* ---- attributes
- * ---------------------------------------------------------------------------------- */
-
-static struct result import_conv(const char *name, const char *ints, const char *text, int64_t i)
-{
-    static const float w[9];
-    struct onnx_build b;
-    onnx_build_start(&b, 13);
-    onnx_build_input(&b, "x", NM_F32, "1,1,8,8");
-    onnx_build_tensor(&b, "w", NM_F32, "1,1,3,3", w, sizeof w);
-    onnx_build_open(&b, "Conv", "x,w", "y");
-    nmi_put_string(&b.w, 3, "c1");
-    if (ints != NULL) {
-        onnx_build_ints(&b, name, ints);
-    } else if (text != NULL) {
-        onnx_build_string(&b, name, text);
-    } else {
-        onnx_build_int(&b, name, i);
-    }
-    onnx_build_int(&b, "group", 1);
-    onnx_build_close(&b);
-    onnx_build_output(&b, "y", NM_F32, NULL);
-    return import_built(&b);
-}
-
-START_TEST(import_wrong_attributes_refused_by_name)
-{
-    static const struct {
-        const char *name, *ints, *text;
-        int64_t i;
-        nm_status status;
-        const char *word;
-    } cases[] = {
-        {"strides", "0,1", NULL, 0, NM_EFORMAT, "node \"c1\" (Conv): attribute strides: is 0"},
-        {"strides", "-1,1", NULL, 0, NM_EFORMAT, "is -1, expected 1"},
-        {"strides", "9223372036854775807,1", NULL, 0, NM_EFORMAT, "expected 1"},
-        {"dilations", "-9223372036854775808", NULL, 0, NM_EFORMAT, "expected 1"},
-        {"strides", NULL, NULL, 1, NM_EFORMAT, "is of type INT, expected INTS"},
-        {"auto_pad", NULL, "SAME", 0, NM_EUNSUPPORTED,
-         "is \"SAME\", expected one of NOTSET|SAME_UPPER"},
-        {"auto_pad", NULL, "", 0, NM_EUNSUPPORTED, "is \"\""},
-        {"auto_pad", NULL, NULL, 3, NM_EFORMAT, "is of type INT, expected STRING"},
-        {"group", NULL, NULL, 1, NM_EFORMAT, "attribute group is given twice"},
-        {"frobs", NULL, NULL, 1, NM_EUNSUPPORTED, "the attribute frobs is not one of opset 13"},
-        {"", NULL, NULL, 1, NM_EUNSUPPORTED, "is not one of opset 13"},
-        {"kernel_shape", "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1", NULL, 0, NM_ELIMIT, "17 elements"}};
-    for (size_t i = 0; i < NMI_COUNT(cases); i++) {
-        struct result r = import_conv(cases[i].name, cases[i].ints, cases[i].text, cases[i].i);
-        expect(&r, cases[i].status, cases[i].word);
-    }
-    struct result r = import_conv("pads", "1,1,1,1", NULL, 0);
-    expect_ok(&r);
-    forget(&r);
-}
-END_TEST
-
-START_TEST(import_attribute_of_another_opset_refused)
-{
-    for (int64_t opset = 7; opset <= 13; opset += 6) {
-        struct onnx_build b;
-        onnx_build_start(&b, opset);
-        onnx_build_input(&b, "x", NM_F32, "1");
-        onnx_build_open(&b, "Clip", "x", "y");
-        onnx_build_float(&b, "min", 0.0f);
-        onnx_build_close(&b);
-        onnx_build_output(&b, "y", NM_F32, NULL);
-        struct result r = import_built(&b);
-        if (opset == 7) {
-            expect_ok(&r);
-            forget(&r);
-        } else {
-            expect(&r, NM_EUNSUPPORTED, "the attribute min is not one of opset 13");
-        }
-    }
-}
-END_TEST
-
-START_TEST(import_subgraph_attribute_refused)
-{
-    struct onnx_build b;
-    onnx_build_start(&b, 13);
-    onnx_build_input(&b, "x", NM_F32, "1");
-    onnx_build_open(&b, "Relu", "x", "y");
-    struct nmi_mark attr = nmi_put_open(&b.w, 5);
-    nmi_put_string(&b.w, 1, "body");
-    nmi_put_close(&b.w, nmi_put_open(&b.w, 6));
-    nmi_put_int(&b.w, 20, 5);
-    nmi_put_close(&b.w, attr);
-    onnx_build_close(&b);
-    onnx_build_output(&b, "y", NM_F32, NULL);
-    struct result r = import_built(&b);
-    expect(&r, NM_EUNSUPPORTED, "the attribute body");
-}
-END_TEST
-
-/* ---- hostile files
- * ------------------------------------------------------------------------------- */
+/* ---- hostile files --------------------------------------------------------------------------- */
 
 static void *sample(size_t *size)
 {
@@ -589,14 +247,14 @@ static void survive(const unsigned char *bytes, size_t size)
 {
     void *copy = nmi_alloc(size);
     memcpy(copy, bytes, size);
-    struct result r = import_bytes(copy, size);
+    struct onnx_result r = onnx_import_bytes(copy, size, NULL, NULL);
     if (r.status == NM_OK) {
         ck_assert_int_eq(nmi_graph_verify(r.graph, NULL), NM_OK);
     } else {
         ck_assert_uint_gt(strlen(r.err.message), 0);
         ck_assert_int_ne(r.status, NM_EINTERNAL);
     }
-    forget(&r);
+    onnx_forget(&r);
 }
 
 START_TEST(import_every_truncation_and_bit_flip_survived)
@@ -626,12 +284,12 @@ START_TEST(import_every_failed_allocation_reported)
             void *copy = nmi_alloc(size);
             memcpy(copy, bytes, size);
             nmi_alloc_fail_after(n, sticky);
-            struct result r = import_bytes(copy, size);
+            struct onnx_result r = onnx_import_bytes(copy, size, NULL, NULL);
             nmi_alloc_fail_after(0, 0);
             status = r.status;
             ck_assert_msg(status == NM_OK || status == NM_ENOMEM, "%d: %s", (int)status,
                           r.err.message);
-            forget(&r);
+            onnx_forget(&r);
             ck_assert_int_lt(n, 1000);
         }
     }
@@ -652,9 +310,9 @@ START_TEST(import_model_that_asks_for_petabytes_refused)
     void *bytes = onnx_build_finish(&b, &size);
     ck_assert_uint_le(size, 150);
     nmi_alloc_peak(1);
-    struct result r = import_bytes(bytes, size);
+    struct onnx_result r = onnx_import_bytes(bytes, size, NULL, NULL);
     ck_assert_uint_lt(nmi_alloc_peak(0) - nmi_alloc_live(), 100000);
-    expect(&r, NM_ELIMIT, "nm_limits.elements");
+    onnx_expect_refused(&r, NM_ELIMIT, "nm_limits.elements");
 }
 END_TEST
 
@@ -674,9 +332,9 @@ START_TEST(import_graph_that_outgrows_its_file_refused)
     void *bytes = onnx_build_finish(&b, &size);
     nmi_alloc_peak(1);
     size_t before = nmi_alloc_live();
-    struct result r = import_bytes(bytes, size);
+    struct onnx_result r = onnx_import_bytes(bytes, size, NULL, NULL);
     ck_assert_uint_lt(nmi_alloc_peak(0) - before, 100u << 20);
-    expect(&r, NM_ELIMIT, "nm_limits.decoded_bytes");
+    onnx_expect_refused(&r, NM_ELIMIT, "nm_limits.decoded_bytes");
 }
 END_TEST
 
@@ -697,18 +355,15 @@ START_TEST(import_peak_memory_close_to_the_file)
     free(w);
     nmi_alloc_peak(1);
     size_t before = nmi_alloc_live();
-    struct result r = import_bytes(bytes, size);
-    expect_ok(&r);
+    struct onnx_result r = onnx_import_bytes(bytes, size, NULL, NULL);
+    onnx_expect_ok(&r);
     ck_assert_uint_lt(nmi_alloc_peak(0) - before, size / 10);
-    forget(&r);
+    onnx_forget(&r);
 }
 END_TEST
 
 int main(void)
 {
-    if (nmi_limits_resolve(NULL, &limits, NULL) != NM_OK) {
-        return 1;
-    }
     Suite *s = suite_create("import");
     TCase *t = tcase_create("import");
     tcase_set_timeout(t, 120);
@@ -719,17 +374,6 @@ int main(void)
     tcase_add_test(t, import_omitted_optional_inputs_are_none);
     tcase_add_test(t, import_constant_nodes_become_constants);
     tcase_add_test(t, import_metadata_kept);
-    tcase_add_test(t, import_opset_outside_7_to_21_refused);
-    tcase_add_test(t, import_what_is_no_model_refused);
-    tcase_add_test(t, import_unsupported_operators_listed_together);
-    tcase_add_test(t, import_hundreds_of_unsupported_operators_fit_the_sentence);
-    tcase_add_test(t, import_wrong_graphs_refused_by_name);
-    tcase_add_test(t, import_wrong_inputs_refused_by_name);
-    tcase_add_test(t, import_types_that_are_no_tensor_refused);
-    tcase_add_test(t, import_names_given_twice_refused);
-    tcase_add_test(t, import_wrong_attributes_refused_by_name);
-    tcase_add_test(t, import_attribute_of_another_opset_refused);
-    tcase_add_test(t, import_subgraph_attribute_refused);
     tcase_add_test(t, import_every_truncation_and_bit_flip_survived);
     tcase_add_test(t, import_every_failed_allocation_reported);
     tcase_add_test(t, import_model_that_asks_for_petabytes_refused);

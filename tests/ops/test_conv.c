@@ -69,6 +69,20 @@ START_TEST(conv_residual_is_added_before_the_activation)
 }
 END_TEST
 
+START_TEST(conv_without_channels_gives_the_bias)
+{
+    struct op_case c;
+    float bias[] = {3};
+    start(&c, NMI_OP_Conv);
+    OP_IN(&c, NULL, 1, 0, 2, 2);
+    OP_IN(&c, NULL, 1, 0, 2, 2);
+    OP_IN(&c, bias, 1);
+    ck_assert_int_eq(op_case_run(&c, 1), NM_OK);
+    OP_VALUES(&c, 3);
+    op_case_end(&c);
+}
+END_TEST
+
 START_TEST(conv_symbols_pass_through)
 {
     struct op_case c;
@@ -242,6 +256,7 @@ int main(void)
     tcase_add_test(tc, conv_same_padding_by_hand);
     tcase_add_test(tc, conv_1d_with_groups_bias_and_relu);
     tcase_add_test(tc, conv_residual_is_added_before_the_activation);
+    tcase_add_test(tc, conv_without_channels_gives_the_bias);
     tcase_add_test(tc, conv_symbols_pass_through);
     tcase_add_test(tc, conv_bad_shapes_refused);
     tcase_add_test(tc, conv_adversarial_attributes_refused);

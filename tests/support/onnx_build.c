@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/onnx_build.h"
+#include "lib/base/limits.h"
 #include "lib/base/mem.h"
+#include "lib/graph/graph.h"
+#include "lib/onnx/import.h"
 
+#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,4 +184,44 @@ void *onnx_build_finish(struct onnx_build *b, size_t *size)
     nmi_put_int(&b->w, 2, b->opset);
     nmi_put_close(&b->w, opset);
     return onnx_build_bytes(&b->w, size);
+}
+
+/* ---- import ---------------------------------------------------------------------------------- */
+
+struct onnx_result onnx_import_bytes(void *bytes, size_t size, const char *dir,
+                                     const nm_limits *limits)
+{
+    struct onnx_result r = {.bytes = bytes};
+    nm_limits defaults;
+    ck_assert_int_eq(nmi_limits_resolve(limits, &defaults, NULL), NM_OK);
+    r.status = nmi_onnx_import(bytes, size, dir, &defaults, NULL, &r.graph, &r.err);
+    return r;
+}
+
+struct onnx_result onnx_import_built(struct onnx_build *b)
+{
+    size_t size;
+    void *bytes = onnx_build_finish(b, &size);
+    return onnx_import_bytes(bytes, size, NULL, NULL);
+}
+
+void onnx_forget(struct onnx_result *r)
+{
+    nmi_graph_free(r->graph);
+    nmi_free(r->bytes);
+}
+
+void onnx_expect_refused(struct onnx_result *r, nm_status status, const char *words)
+{
+    ck_assert_msg(r->status == status, "%d: %s", (int)r->status, r->err.message);
+    ck_assert_msg(strstr(r->err.message, words) != NULL, "\"%s\" lacks \"%s\"", r->err.message,
+                  words);
+    ck_assert_ptr_null(r->graph);
+    onnx_forget(r);
+}
+
+void onnx_expect_ok(const struct onnx_result *r)
+{
+    ck_assert_msg(r->status == NM_OK, "%s", r->err.message);
+    ck_assert_int_eq(nmi_graph_verify(r->graph, NULL), NM_OK);
 }

@@ -16,6 +16,8 @@
 #include "lib/onnx/writer.h"
 #include <nm/nm.h>
 
+struct nmi_graph;
+
 struct onnx_build {
     struct nmi_writer w; /* more fields of the graph, by ONNX's numbers, go in through it */
     struct nmi_mark graph, node;
@@ -42,6 +44,23 @@ void onnx_build_close(struct onnx_build *b);
 void *onnx_build_finish(struct onnx_build *b, size_t *size);
 /* The bytes of a writer, in memory of nmi_alloc; frees the writer. */
 void *onnx_build_bytes(struct nmi_writer *w, size_t *size);
+
+/* A model imported with default limits, or how it was refused. Forget it in any case. */
+struct onnx_result {
+    nm_status status;
+    nm_error err;
+    struct nmi_graph *graph; /* NULL unless NM_OK */
+    void *bytes;
+};
+/* Takes over bytes of nmi_alloc. limits and dir (of external data) may be NULL. */
+struct onnx_result onnx_import_bytes(void *bytes, size_t size, const char *dir,
+                                     const nm_limits *limits);
+struct onnx_result onnx_import_built(struct onnx_build *b);
+void onnx_forget(struct onnx_result *r);
+/* Check's assertions: refused with this status and these words (then forgotten); read, and whole.
+ */
+void onnx_expect_refused(struct onnx_result *r, nm_status status, const char *words);
+void onnx_expect_ok(const struct onnx_result *r);
 
 /* Fields of a TensorProto: dims from a shape, and the type. */
 void onnx_build_dims(struct nmi_writer *w, uint32_t field, const char *shape);

@@ -187,3 +187,34 @@ void op_case_values(const struct op_case *c, const float *expected, int64_t n)
                       (double)expected[i]);
     }
 }
+
+static int64_t long_at(const struct nmi_tensor *t, int64_t i)
+{
+    switch (t->type) {
+    case NM_I8:
+        return ((const int8_t *)t->data)[i];
+    case NM_I16:
+        return ((const int16_t *)t->data)[i];
+    case NM_I32:
+        return ((const int32_t *)t->data)[i];
+    case NM_U16:
+        return ((const uint16_t *)t->data)[i];
+    case NM_U32:
+        return ((const uint32_t *)t->data)[i];
+    case NM_I64:
+    case NM_U64:
+        return ((const int64_t *)t->data)[i];
+    default:
+        return ((const uint8_t *)t->data)[i];
+    }
+}
+
+void op_case_longs(const struct op_case *c, const int64_t *expected, int64_t n)
+{
+    ck_assert_int_eq(nmi_count(&c->out[0]), n);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t y = long_at(&c->out[0], i);
+        ck_assert_msg(y == expected[i], "element %lld is %lld, expected %lld", (long long)i,
+                      (long long)y, (long long)expected[i]);
+    }
+}

@@ -48,6 +48,18 @@ void op_case_values(const struct op_case *c, const float *expected, int64_t n);
 #define OP_VALUES(c, ...)                                                                          \
     op_case_values(c, (const float[]){__VA_ARGS__}, (int64_t)NMI_COUNT(((float[]){__VA_ARGS__})))
 
+/* Fails the test unless output 0, of an integer type or bool, has exactly these values. */
+void op_case_longs(const struct op_case *c, const int64_t *expected, int64_t n);
+#define OP_LONGS(c, ...)                                                                           \
+    op_case_longs(c, (const int64_t[]){__VA_ARGS__}, (int64_t)NMI_COUNT(((int64_t[]){__VA_ARGS__})))
+/* The next input: int64, of these dims, or a list. */
+#define OP_LONG_IN(c, data, ...)                                                                   \
+    op_case_in(c, NM_I64, (int32_t)NMI_COUNT(((int64_t[]){__VA_ARGS__})),                          \
+               (const int64_t[]){__VA_ARGS__}, data)
+#define OP_LIST(c, ...)                                                                            \
+    op_case_in(c, NM_I64, 1, (const int64_t[]){(int64_t)NMI_COUNT(((int64_t[]){__VA_ARGS__}))},    \
+               (const int64_t[]){__VA_ARGS__})
+
 /* The seed: NM_SEED or 1; prints it. Then numbers in [low, high], and floats in (-1, 1). */
 void op_case_seed(void);
 int64_t op_case_random(int64_t low, int64_t high);

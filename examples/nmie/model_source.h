@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source.h - models by the names that commands take, and the tensors to feed them with. */
-#ifndef NMIE_SOURCE_H
-#define NMIE_SOURCE_H
+/* model_source.h - models by the names that commands take, and the tensors to feed them with. */
+#ifndef NMIE_MODEL_SOURCE_H
+#define NMIE_MODEL_SOURCE_H
 
 #include "examples/nmie/host_tensor.h"
 #include "examples/nmie/settings.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Models by name, and inputs for them. */
-#include "examples/nmie/source.h"
+#include "examples/nmie/model_source.h"
 
 #include "examples/nmie/synth.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* compare.h - does an output agree with its reference? */
-#ifndef NMIE_COMPARE_H
-#define NMIE_COMPARE_H
+/* agreement.h - does an output agree with its reference? */
+#ifndef NMIE_AGREEMENT_H
+#define NMIE_AGREEMENT_H
 
 #include <stdbool.h>
 

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Frames of values in LANES. Their sizes are settled before anything is timed, as if all that can run
+ * in LANES did: a frame too many costs little, and kernels are timed on the layouts they will get.
+ * What a frame is filled with is settled by the choices that were made.
+ */
+#include "lib/plan/planner.h"
+
+static bool low_fill(const struct nmi_layer *layer)
+{
+    return layer->kind == NMI_KIND_POOL && !layer->desc.pool.average;
+}
+
+static bool raise(int32_t to[4], const int32_t from[4])
+{
+    bool raised = false;
+    for (int i = 0; i < 4; i++) {
+        raised |= from[i] > to[i];
+        to[i] = from[i] > to[i] ? from[i] : to[i];
+    }
+    return raised;
+}
+
+/* Could this layer read and write LANES, as far as its kind goes? */
+static bool lanes_possible(const struct nmi_planner *p, const struct nmi_layer *layer)
+{
+    if (layer->kind == NMI_KIND_CONV) {
+        return nmi_lanes_wanted(p, layer);
+    }
+    return layer->kind == NMI_KIND_POOL || layer->kind == NMI_KIND_ELTWISE ||
+           layer->node->op == NMI_OP_Concat;
+}
+
+/* The frame that a window layer needs around its first input, when the maker of that input uses the
+ * same lanes; false when it needs none. */
+static bool frame_needed(const struct nmi_planner *p, const struct nmi_layer *layer, int32_t halo[4])
+{
+    const struct nmi_impl lanes = {.in_kind = NMI_LANES, .out_kind = NMI_LANES};
+    int32_t stride[2];
+    if (!nmi_layer_window(layer, stride, halo)) {
+        return false;
+    }
+    const int32_t v = layer->node->inputs[0], maker = p->values[v].producer;
+    if (maker == NMI_NONE || p->layers[maker].segment != layer->segment || p->layers[maker].node->outputs[0] != v) {
+        return false;
+    }
+    const struct nmi_layout want = nmi_impl_input(p, layer, &lanes, 0);
+    const struct nmi_layout have = nmi_impl_output(p, &p->layers[maker], &lanes);
+    return (halo[0] | halo[1] | halo[2] | halo[3]) != 0 && nmi_layout_same_lanes(&have, &want);
+}
+
+/* Values that must lie alike: out 0 and all image operands of a flat operation; residuals. */
+static bool unify(struct nmi_planner *p, const struct nmi_layer *layer)
+{
+    int32_t *y = p->values[layer->node->outputs[0]].halo;
+    bool changed = false;
+    const int32_t first = layer->kind == NMI_KIND_CONV ? 3 : layer->kind == NMI_KIND_POOL ? 4 : 0;
+    for (int32_t k = first; k < layer->node->n_inputs; k++) {
+        const int32_t v = layer->node->inputs[k];
+        if (v != NMI_NONE && p->values[v].image && p->facts[v].data == NULL) {
+            changed |= raise(y, p->values[v].halo);
+            changed |= raise(p->values[v].halo, y);
+        }
+    }
+    return changed;
+}
+
+void nmi_plan_frames(struct nmi_planner *p)
+{
+    bool changed = true;
+    for (int32_t i = 0; i < p->n_layers; i++) {
+        const struct nmi_layer *layer = &p->layers[i];
+        int32_t halo[4] = {0, 0, 0, 0};
+        if (lanes_possible(p, layer) && frame_needed(p, layer, halo)) {
+            raise(p->values[layer->node->inputs[0]].halo, halo);
+        }
+    }
+    while (changed) { /* frames only grow: it ends */
+        changed = false;
+        for (int32_t i = 0; i < p->n_layers; i++) {
+            changed |= lanes_possible(p, &p->layers[i]) && unify(p, &p->layers[i]);
+        }
+    }
+}
+
+static bool nonnegative(const struct nmi_layer *layer)
+{
+    const struct nmi_act *act = NULL;
+    if (layer->kind == NMI_KIND_CONV) {
+        act = &layer->desc.conv.act;
+    } else if (layer->kind == NMI_KIND_ELTWISE) {
+        act = &layer->desc.eltwise.act;
+    }
+    return act != NULL && (act->kind == NMI_ACT_RELU || act->kind == NMI_ACT_SIGMOID ||
+                           (act->kind == NMI_ACT_CLIP && act->alpha >= 0));
+}
+
+void nmi_plan_fills(struct nmi_planner *p)
+{
+    for (int32_t i = 0; i < p->n_layers; i++) {
+        const struct nmi_layer *layer = &p->layers[i];
+        int32_t halo[4] = {0, 0, 0, 0};
+        p->values[layer->node->outputs[0]].nonnegative = nonnegative(layer);
+        if (layer->impls[layer->choice].in_kind == NMI_LANES && frame_needed(p, layer, halo)) {
+            struct nmi_value_state *x = &p->values[layer->node->inputs[0]];
+            x->wants_low |= low_fill(layer);
+            x->wants_zero |= !low_fill(layer);
+        }
+    }
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The planner against the reference: random convolutional networks, with every kind of neighbour
+ * that makes it convert, fill frames, run in place or cross segments, must give what evaluating the
+ * graph node by node gives; and one plan the same bits for any number of threads.
+ */
+#include "lib/base/cpu.h"
+#include "lib/run/session.h"
+#include "tests/support/builder.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_LAYERS 14
+
+struct net {
+    struct builder b;
+    int32_t x, channels, size; /* the newest value */
+    int32_t older;             /* a value of the same shape, or NMI_NONE */
+    double sparsity;
+};
+
+static int32_t pick(struct net *n, int32_t count)
+{
+    return (int32_t)(build_uniform(&n->b) * (float)count);
+}
+
+static void thin(struct net *n, int32_t node_input)
+{
+    const struct nmi_node *node = &n->b.g->nodes[n->b.g->n_nodes - 1];
+    const struct nmi_constant *c = nmi_graph_constant(n->b.g, node->inputs[node_input]);
+    float *w;
+    memcpy(&w, &c->data, sizeof w);
+    for (size_t i = 0; i < c->bytes / sizeof *w; i++) {
+        w[i] = build_uniform(&n->b) < (float)n->sparsity ? 0 : w[i] * 0.5f;
+    }
+}
+
+static void add_conv(struct net *n, bool same)
+{
+    static const int32_t kernels[] = {1, 3, 1, 3, 5};
+    char name[32];
+    const int32_t k = kernels[pick(n, 5)], stride = !same && n->size > 6 ? 1 + pick(n, 2) : 1;
+    const bool depthwise = same && pick(n, 5) == 0;
+    const int32_t out = same ? n->channels : 1 + pick(n, 40);
+    snprintf(name, sizeof name, "conv%d", n->b.g->n_nodes);
+    const int32_t x = n->x;
+    n->x = build_conv(&n->b, name, x, (int64_t[]){out, depthwise ? 1 : n->channels, k}, k / 2);
+    struct nmi_conv_attrs *a = build_attrs(&n->b);
+    a->group = depthwise ? n->channels : 1;
+    a->strides = (struct nmi_ints){2, {stride, stride}};
+    a->act.kind = pick(n, 2) ? NMI_ACT_RELU : NMI_ACT_NONE;
+    thin(n, 1);
+    n->older = same ? x : NMI_NONE;
+    n->channels = out;
+    n->size = (n->size + stride - 1) / stride;
+}
+
+static void add_pool(struct net *n)
+{
+    const bool average = pick(n, 2) != 0;
+    if (n->size < 4) {
+        return;
+    }
+    n->x = build_node(&n->b, average ? NMI_OP_AveragePool : NMI_OP_MaxPool, "pool", IDS(n->x));
+    struct nmi_pool_attrs *a = build_attrs(&n->b);
+    a->kernel_shape = (struct nmi_ints){2, {3, 3}};
+    a->strides = (struct nmi_ints){2, {2, 2}};
+    a->ceil_mode = pick(n, 2);
+    const int32_t pad = a->ceil_mode ? 0 : 1;
+    a->pads = (struct nmi_ints){4, {pad, pad, pad, pad}};
+    a->count_include_pad = pick(n, 2);
+    n->size = a->ceil_mode ? (n->size - 3 + 1) / 2 + 1 : (n->size + 2 - 3) / 2 + 1;
+    n->older = NMI_NONE;
+}
+
+static void add_pointwise(struct net *n)
+{
+    static const uint16_t ops[] = {NMI_OP_Relu, NMI_OP_Sigmoid, NMI_OP_Tanh, NMI_OP_Add, NMI_OP_Mul};
+    const int32_t k = pick(n, 5);
+    if (k < 3) {
+        n->x = build_node(&n->b, ops[k], "unary", IDS(n->x));
+    } else {
+        const int32_t other = n->older != NMI_NONE ? n->older : n->x;
+        n->x = build_node(&n->b, ops[k], "binary", IDS(n->x, other));
+    }
+}
+
+static void add_concat(struct net *n)
+{
+    const int32_t other = n->older != NMI_NONE ? n->older : n->x;
+    n->x = build_node(&n->b, NMI_OP_Concat, "concat", IDS(n->x, other));
+    ((struct nmi_axis_attrs *)build_attrs(&n->b))->axis = 1;
+    n->channels *= 2;
+    n->older = NMI_NONE;
+}
+
+/* conv + older, as the residual pass leaves it. */
+static void add_residual(struct net *n)
+{
+    const int32_t older = n->x;
+    add_conv(n, true);
+    struct nmi_node *node = &n->b.g->nodes[n->b.g->n_nodes - 1];
+    int32_t *inputs = nmi_arena_array(&n->b.g->arena, 4, sizeof *inputs);
+    memcpy(inputs, (int32_t[]){node->inputs[0], node->inputs[1], NMI_NONE, older}, 4 * sizeof *inputs);
+    node->inputs = inputs;
+    node->n_inputs = 4;
+    ((struct nmi_conv_attrs *)node->attrs)->residual = 1;
+}
+
+/* Shape [images, channels, size, size] in, [images, 7] out, an inner value as second output. */
+static void make_net(struct net *n, uint64_t seed, double sparsity)
+{
+    *n = (struct net){.channels = 3, .size = 9, .older = NMI_NONE, .sparsity = sparsity};
+    build_begin(&n->b, seed);
+    n->channels = 1 + pick(n, 20);
+    n->size = 5 + pick(n, 24);
+    n->x = build_input(&n->b, "x", 4, (int64_t[]){-1, n->channels, n->size, n->size});
+    const int32_t layers = 2 + pick(n, MAX_LAYERS - 2);
+    int32_t inner = NMI_NONE;
+    for (int32_t i = 0; i < layers; i++) {
+        const int32_t what = pick(n, 9);
+        if (what < 4) {
+            add_conv(n, what == 0);
+        } else if (what < 6) {
+            add_residual(n);
+        } else if (what == 6) {
+            add_pool(n);
+        } else if (what == 7) {
+            add_pointwise(n);
+        } else if (n->channels < 64) {
+            add_concat(n);
+        }
+        inner = i == layers / 2 ? n->x : inner;
+    }
+    const int32_t pooled = build_node(&n->b, NMI_OP_GlobalAveragePool, "gap", IDS(n->x));
+    const int32_t flat = build_node(&n->b, NMI_OP_Flatten, "flatten", IDS(pooled));
+    const int32_t w = build_random(&n->b, "fc.w", DIMS(7, n->channels));
+    const int32_t bias = build_random(&n->b, "fc.b", DIMS(7));
+    build_output(&n->b, build_node(&n->b, NMI_OP_Gemm, "fc", IDS(flat, w, bias)));
+    ((struct nmi_gemm_attrs *)build_attrs(&n->b))->trans_b = 1;
+    thin(n, 1);
+    if (inner != n->b.g->inputs[0]) {
+        build_output(&n->b, inner);
+    }
+}
+
+/* ---- running ---------------------------------------------------------------------------------------- */
+
+struct result {
+    nm_tensor out[2];
+    size_t n;
+};
+
+static void free_result(struct result *r)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        free(r->out[i].data);
+    }
+}
+
+static size_t bytes_of(const nm_tensor *t)
+{
+    size_t bytes = nm_type_size(t->type);
+    for (int32_t i = 0; i < t->rank; i++) {
+        bytes *= (size_t)t->dims[i];
+    }
+    return bytes;
+}
+
+static nm_tensor make_input(struct net *n, int32_t batch)
+{
+    const struct nmi_value *v = &n->b.g->values[n->b.g->inputs[0]];
+    nm_tensor in = {.type = NM_F32, .rank = 4, .dims = {batch, v->dims[1], v->dims[2], v->dims[3]}};
+    in.capacity = bytes_of(&in);
+    float *x = malloc(in.capacity);
+    for (size_t i = 0; i < in.capacity / sizeof *x; i++) {
+        x[i] = build_uniform(&n->b) * 2 - 1;
+    }
+    in.data = x;
+    return in;
+}
+
+static struct result run(struct net *n, const nm_tensor *in, const nm_session_options *options)
+{
+    struct nmi_network network = {.graph = n->b.g};
+    struct nmi_session *session = NULL;
+    struct result r = {.n = (size_t)n->b.g->n_outputs};
+    nm_error err = {0};
+    ck_assert_int_eq(nmi_weights_create(&network.weights, &err), NM_OK);
+    nm_status status = nmi_session_create(&network, options, &session, &err);
+    ck_assert_msg(status == NM_OK, "%s", err.message);
+    for (int i = 0; i < 2; i++) { /* the second time from the plan that is there */
+        memset(r.out, 0, sizeof r.out);
+        status = nmi_session_run(session, in, 1, r.out, r.n, &err);
+        ck_assert_msg(status == NM_OK, "%s", err.message);
+    }
+    for (size_t i = 0; i < r.n; i++) {
+        const size_t bytes = bytes_of(&r.out[i]);
+        void *copy = malloc(bytes + 1);
+        memcpy(copy, r.out[i].data, bytes);
+        r.out[i].data = copy;
+    }
+    nmi_session_free(session);
+    nmi_weights_free(network.weights);
+    return r;
+}
+
+/* Node by node, by the operators' own evaluation. */
+static struct result evaluate(struct net *n, const nm_tensor *in)
+{
+    const struct nmi_graph *g = n->b.g;
+    struct nmi_arena arena = {0};
+    struct nmi_fact *facts = nmi_arena_array(&arena, (size_t)g->n_values, sizeof *facts);
+    struct nmi_budget budget = {1e12, (size_t)1 << 30};
+    struct result r = {.n = (size_t)g->n_outputs};
+    nm_error err = {0};
+    for (int32_t i = 0; i < g->n_values; i++) {
+        facts[i].rank = -1;
+    }
+    struct nmi_fact *x = &facts[g->inputs[0]];
+    *x = (struct nmi_fact){.type = NM_F32, .rank = 4, .data = in->data};
+    memcpy(x->dims, in->dims, sizeof x->dims);
+    nm_status status = nmi_propagate(g, facts, &budget, &arena, &err);
+    ck_assert_msg(status == NM_OK, "%s", err.message);
+    for (size_t i = 0; i < r.n; i++) {
+        const struct nmi_fact *f = &facts[g->outputs[i]];
+        r.out[i] = (nm_tensor){.type = f->type, .rank = f->rank};
+        memcpy(r.out[i].dims, f->dims, sizeof f->dims);
+        const size_t bytes = bytes_of(&r.out[i]);
+        r.out[i].data = malloc(bytes + 1);
+        memcpy(r.out[i].data, f->data, bytes);
+    }
+    nmi_arena_free(&arena);
+    return r;
+}
+
+static double difference(const nm_tensor *a, const nm_tensor *want)
+{
+    const float *x = a->data, *y = want->data;
+    double worst = 0, largest = 1e-30;
+    for (size_t i = 0; i < bytes_of(want) / sizeof *y; i++) {
+        const double d = fabs((double)x[i] - (double)y[i]);
+        worst = d <= worst ? worst : isnan(d) ? INFINITY : d;
+        largest = fabs((double)y[i]) > largest ? fabs((double)y[i]) : largest;
+    }
+    return worst / largest;
+}
+
+static void check_close(const struct result *r, const struct result *want, uint64_t seed, const char *how)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        ck_assert_int_eq(r->out[i].rank, want->out[i].rank);
+        ck_assert_mem_eq(r->out[i].dims, want->out[i].dims, (size_t)want->out[i].rank * sizeof(int64_t));
+        const double d = difference(&r->out[i], &want->out[i]);
+        ck_assert_msg(d < 1e-4, "seed %lu, %s: output %zu differs by %g of max|y|",
+                      (unsigned long)seed, how, i, d);
+    }
+}
+
+static uint64_t first_seed(void)
+{
+    const char *s = getenv("NM_SEED");
+    const uint64_t seed = s != NULL ? strtoull(s, NULL, 10) : 1;
+    printf("NM_SEED=%lu\n", (unsigned long)seed);
+    return seed;
+}
+
+static const double sparsities[] = {0, 0.5, 0.8, 0.95};
+
+static void check_net(uint64_t seed)
+{
+    struct net n;
+    make_net(&n, seed, sparsities[seed % 4]);
+    const nm_tensor in = make_input(&n, 1 + (int32_t)(seed % 5));
+    struct result want = evaluate(&n, &in);
+    for (int isa = NM_ISA_REF; isa <= (int)nmi_cpu_info()->best; isa++) {
+        nm_session_options o = NM_SESSION_OPTIONS_INIT;
+        o.isa = (nm_isa)isa;
+        o.threads = 1 + (int32_t)(seed % 3);
+        o.fixed_plan = (int32_t)(seed / 2 % 2);
+        o.dense = seed % 7 == 0;
+        struct result r = run(&n, &in, &o);
+        check_close(&r, &want, seed, nm_isa_name(o.isa));
+        free_result(&r);
+    }
+    free_result(&want);
+    free(in.data);
+    build_end(&n.b);
+}
+
+START_TEST(plan_random_networks_as_evaluated)
+{
+    const uint64_t seed = first_seed();
+    for (uint64_t i = 0; i < 60; i++) {
+        check_net(seed + i);
+    }
+}
+END_TEST
+
+/* By the rule and nearly all in LANES: only what oneDNN sums may differ, and by rounding. */
+START_TEST(plan_any_thread_count_same_result)
+{
+    const uint64_t seed = first_seed();
+    for (uint64_t i = 0; i < 12; i++) {
+        struct net n;
+        make_net(&n, seed + 1000 + i, 0.9);
+        const nm_tensor in = make_input(&n, i % 2 ? 3 : 1);
+        nm_session_options o = NM_SESSION_OPTIONS_INIT;
+        o.fixed_plan = 1;
+        o.threads = 1;
+        struct result one = run(&n, &in, &o);
+        for (o.threads = 2; o.threads <= 4; o.threads++) {
+            struct result more = run(&n, &in, &o);
+            for (size_t k = 0; k < one.n; k++) {
+                ck_assert_msg(difference(&more.out[k], &one.out[k]) < 1e-6, "seed %lu",
+                              (unsigned long)(seed + 1000 + i));
+            }
+            free_result(&more);
+        }
+        free_result(&one);
+        free(in.data);
+        build_end(&n.b);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("plan");
+    TCase *cases = tcase_create("plan");
+    tcase_set_timeout(cases, 600);
+    tcase_add_test(cases, plan_random_networks_as_evaluated);
+    tcase_add_test(cases, plan_any_thread_count_same_result);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
