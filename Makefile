@@ -10,7 +10,8 @@ CC        ?= cc
 AR        ?= ar
 PROTOC_C  ?= protoc-c
 CFLAGS    ?= -O2 -g
-WARN      := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
+WARN      := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes \
+             -Wmissing-prototypes -Wvla
 ifdef CI
 WARN      += -Werror
 endif
