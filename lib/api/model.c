@@ -39,7 +39,8 @@ static void value_info(const struct nmi_graph *g, int32_t id, nm_value_info *inf
         const int32_t symbol = nmi_dim_symbol_id(v->dims[i]);
         info->dims[i] = nmi_dim_known(v->dims[i]) ? v->dims[i] : -1;
         /* Names that inference made up start with '?': free, but nameless. */
-        info->symbols[i] = symbol != NMI_NONE && g->symbols[symbol][0] != '?' ? g->symbols[symbol] : NULL;
+        info->symbols[i] =
+            symbol != NMI_NONE && g->symbols[symbol][0] != '?' ? g->symbols[symbol] : NULL;
     }
 }
 
@@ -127,14 +128,15 @@ nm_status nm_model_load(const char *path, const nm_load_options *options, nm_mod
     void *bytes = NULL;
     size_t size = 0;
     if (path == NULL || model == NULL) {
-        return nmi_fail(error, NM_EINVAL, "nm_model_load: %s is NULL", path == NULL ? "path" : "model");
+        return nmi_fail(error, NM_EINVAL, "nm_model_load: %s is NULL",
+                        path == NULL ? "path" : "model");
     }
     NMI_TRY(load_options(options, &o, error));
     NMI_TRY(nmi_limits_resolve(o.limits, &limits, error));
     NMI_TRY(nmi_file_dir(path, dir, sizeof dir, error));
     NMI_TRY(nmi_file_read(path, limits.model_bytes, &bytes, &size, error));
-    nm_status status = load_bytes(bytes, size, o.external_dir != NULL ? o.external_dir : dir, &o, model,
-                                  error);
+    nm_status status =
+        load_bytes(bytes, size, o.external_dir != NULL ? o.external_dir : dir, &o, model, error);
     return status == NM_OK ? NM_OK : nmi_fail_in(error, status, "%s", path);
 }
 
@@ -144,7 +146,8 @@ nm_status nm_model_load_memory(const void *bytes, size_t size, const nm_load_opt
     nm_load_options o;
     nm_limits limits;
     if (model == NULL || (bytes == NULL && size > 0)) {
-        return nmi_fail(error, NM_EINVAL, "nm_model_load_memory: %s is NULL", model ? "bytes" : "model");
+        return nmi_fail(error, NM_EINVAL, "nm_model_load_memory: %s is NULL",
+                        model ? "bytes" : "model");
     }
     NMI_TRY(load_options(options, &o, error));
     NMI_TRY(nmi_limits_resolve(o.limits, &limits, error));

@@ -39,7 +39,8 @@ static uint32_t magnitude(float w)
     return bits & 0x7fffffffu;
 }
 
-/* ---- which layers ------------------------------------------------------------------------------------ */
+/* ---- which layers
+ * ------------------------------------------------------------------------------------ */
 
 static bool matches(const struct pruner *p, const struct layer *l, const char *pattern)
 {
@@ -98,9 +99,11 @@ static nm_status choose(struct pruner *p, nm_error *err)
     return NM_OK;
 }
 
-/* ---- threshold ----------------------------------------------------------------------------------------- */
+/* ---- threshold
+ * ----------------------------------------------------------------------------------------- */
 
-/* Adds the layer's weights to the bins: high 16 bits, or the low ones of those with this high part. */
+/* Adds the layer's weights to the bins: high 16 bits, or the low ones of those with this high part.
+ */
 static void count(const struct pruner *p, const struct layer *l, int64_t high)
 {
     const float *w = l->info.constant->data;
@@ -155,7 +158,8 @@ static struct threshold find_threshold(const struct pruner *p, const struct laye
     return (struct threshold){high << 16 | low, rest};
 }
 
-/* ---- masks ------------------------------------------------------------------------------------------- */
+/* ---- masks
+ * ------------------------------------------------------------------------------------------- */
 
 static nm_status apply(struct pruner *p, const struct layer *l, struct threshold *t,
                        struct nmi_graph *pruned, nm_error *err)
@@ -220,7 +224,8 @@ static nm_status check_options(const nm_prune_options *o, nm_error *err)
         return nmi_fail(err, NM_EINVAL, "prune: sparsity is %g, it must be in 0..1", o->sparsity);
     }
     if (o->method != NM_PRUNE_MAGNITUDE_UNIFORM && o->method != NM_PRUNE_MAGNITUDE_GLOBAL) {
-        return nmi_fail(err, NM_EINVAL, "prune: method %d is none of nm_prune_method", (int)o->method);
+        return nmi_fail(err, NM_EINVAL, "prune: method %d is none of nm_prune_method",
+                        (int)o->method);
     }
     if ((o->n_layers > 0 && o->layers == NULL) || (o->n_exclude > 0 && o->exclude == NULL)) {
         return nmi_fail(err, NM_EINVAL, "prune: a list of patterns is NULL");
@@ -233,7 +238,9 @@ nm_status nmi_prune_magnitude(const struct nmi_graph *graph, const struct nmi_gr
                               nm_error *err)
 {
     NMI_TRY(check_options(options, err));
-    struct pruner p = {.graph = graph, .source = source, .options = options,
+    struct pruner p = {.graph = graph,
+                       .source = source,
+                       .options = options,
                        .n = nmi_weighted_nodes(graph, NULL, 0)};
     struct nmi_weight_info *infos = nmi_calloc((size_t)p.n + 1, sizeof *infos);
     p.layers = nmi_calloc((size_t)p.n + 1, sizeof *p.layers);

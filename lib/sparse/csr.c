@@ -120,7 +120,8 @@ int32_t nmi_weighted_nodes(const struct nmi_graph *g, struct nmi_weight_info *ou
             continue;
         }
         if (out != NULL && n < max) {
-            out[n] = (struct nmi_weight_info){i, node->inputs[1], c, elems, nmi_zeros(c->data, elems)};
+            out[n] =
+                (struct nmi_weight_info){i, node->inputs[1], c, elems, nmi_zeros(c->data, elems)};
         }
         n++;
     }

@@ -21,7 +21,8 @@ struct nmi_csr_source {
 nm_status nmi_csr_build(const struct nmi_csr_source *source, struct nmi_csr *csr, void **memory,
                         nm_error *err);
 
-/* Row starts monotone, columns ascending and in range, counts equal: all that a packer relies on. */
+/* Row starts monotone, columns ascending and in range, counts equal: all that a packer relies on.
+ */
 nm_status nmi_csr_verify(const struct nmi_csr *csr, nm_error *err);
 
 /* Elements that are exactly zero (of either sign). */
