@@ -12,8 +12,8 @@
 
 struct nm_model {
     atomic_long references;
-    void *bytes;              /* the file; constants point into it; NULL: parent's */
-    struct nm_model *parent;  /* of a pruned model: its constants are shared */
+    void *bytes;             /* the file; constants point into it; NULL: parent's */
+    struct nm_model *parent; /* of a pruned model: its constants are shared */
     struct nmi_graph *source, *graph;
     struct nmi_network network; /* graph and packed weights */
     nm_limits limits;
