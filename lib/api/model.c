@@ -166,14 +166,14 @@ nm_status nm_model_load_memory(const void *bytes, size_t size, const nm_load_opt
     return load_bytes(copy, size, o.external_dir, &o, model, error);
 }
 
-/* Weights are ranked as they will run, but in a graph that still knows where each came from. */
+/* Weights are ranked as they are optimised, with a way back to the file's. */
 static nm_status prune_source(const nm_model *model, const nm_prune_options *o,
                               struct nmi_graph **pruned, nm_error *err)
 {
-    const struct nmi_log quiet = {NULL, NULL};
+    const struct nmi_log log = {NULL, NULL};
     struct nmi_graph *ranked = NULL;
     NMI_TRY(nmi_graph_copy(model->source, nmi_op_attr_bytes, &ranked, err));
-    nm_status status = nmi_optimize_mapped(ranked, &model->limits, &quiet, err);
+    nm_status status = nmi_optimize_mapped(ranked, &model->limits, &log, err);
     if (status == NM_OK) {
         status = nmi_prune_magnitude(ranked, model->source, o, pruned, err);
     }
