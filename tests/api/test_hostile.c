@@ -64,7 +64,7 @@ START_TEST(changed_bytes_loaded_or_refused_never_worse)
     const char *seed = getenv("NM_SEED");
     state = seed != NULL ? strtoull(seed, NULL, 10) : state;
     printf("NM_SEED=%llu\n", (unsigned long long)state);
-    for (int i = 0; i < 3000; i++) {
+    for (int i = 0; i < 1200; i++) {
         state = state * 6364136223846793005ull + 1442695040888963407ull;
         const size_t at = (size_t)(state >> 20) % size;
         const unsigned char old = bytes[at];
