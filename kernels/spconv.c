@@ -433,7 +433,7 @@ static int32_t widest_block(const struct nmi_conv_desc *d)
 }
 
 /* Fewer tiles than this and rows are split as well, so that threads find work. */
-enum { UNITS = 16, SLICE_ROWS = 16 };
+enum { UNITS = 8, SLICE_ROWS = 16 };
 
 static int32_t slices_for(const struct nmi_conv_desc *d)
 {
