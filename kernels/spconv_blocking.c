@@ -2,6 +2,7 @@
 /* Which blockings of a sparse convolution in LANES are worth trying: a model of the kernels' cost,
  * calibrated by tests/kernels/bench_kernels. */
 #include "kernels/spconv.h"
+
 /* Bytes that a kernel may assume of the caches; deliberately not the machine's own: the same
  * plan everywhere. */
 enum { L1_BYTES = 40 << 10, L2_BYTES = 1 << 20 };
