@@ -10,7 +10,8 @@ CC        ?= cc
 AR        ?= ar
 PROTOC_C  ?= protoc-c
 CFLAGS    ?= -O2 -g
-WARN      := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
+WARN      := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes \
+             -Wmissing-prototypes -Wvla
 ifdef CI
 WARN      += -Werror
 endif
@@ -40,10 +41,11 @@ NMIE_LIBS := -lpng -ljpeg -lcjson
 HELP_SRC  := $(sort $(wildcard tests/support/*.c))
 HELP_OBJ  := $(HELP_SRC:%.c=$(B)/obj/%.o)
 TEST_BIN  := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/*/test_*.c)))
+BENCH_BIN := $(B)/tests/kernels/bench_kernels
 SLOW_BIN  := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/*/slow_*.c)))
 
-.PHONY: all lib tests setup demo check check-nets run-demo run-check run-check-nets clean \
-        install uninstall
+.PHONY: all lib tests setup demo check check-nets run-demo run-check run-check-nets bench-kernels \
+        clean install uninstall
 .DELETE_ON_ERROR:
 all: lib $(B)/nmie
 lib: $(SO) $(B)/libnm.a
@@ -67,6 +69,10 @@ run-check: all $(TEST_BIN)
 
 run-check-nets: all $(SLOW_BIN)
 	@B='$(B)' CC='$(CC)' MAKE='$(MAKE)' sh tests/run.sh $(SLOW_BIN)
+
+# Each kernel alone on one core against the core's own bound. SPARSITY=0.9
+bench-kernels: $(BENCH_BIN)
+	@taskset -c 0 $(BENCH_BIN) $(SPARSITY)
 
 # ---- compile ----------------------------------------------------------------------------------------
 # ROOM: what one folder or file needs beyond CFLAGS. Only an instruction set's folder gets its flags.
@@ -121,7 +127,7 @@ $(NMIE_TEST): PARTS := $(filter-out %/main.o %/onnx.pb-c.o,$(NMIE_OBJ))
 $(NMIE_TEST): PARTS_LIBS := $(NMIE_LIBS)
 $(NMIE_TEST): $(NMIE_OBJ)
 
-$(TEST_BIN) $(SLOW_BIN): $(B)/tests/%: tests/%.c $(B)/libnm.a $(HELP_OBJ)
+$(TEST_BIN) $(SLOW_BIN) $(BENCH_BIN): $(B)/tests/%: tests/%.c $(B)/libnm.a $(HELP_OBJ)
 	@mkdir -p $(@D)
 	$(SAY) '  test  $<'
 	$(Q)$(COMPILE) -MT $@ -MF $@.d $(LDFLAGS) -o $@ $< $(PARTS) $(HELP_OBJ) $(B)/libnm.a $(OMP) \
@@ -168,4 +174,5 @@ uninstall:
 clean:
 	rm -rf $(B)
 
--include $(LIB_OBJ:.o=.d) $(NMIE_OBJ:.o=.d) $(HELP_OBJ:.o=.d) $(TEST_BIN:=.d) $(SLOW_BIN:=.d)
+-include $(LIB_OBJ:.o=.d) $(NMIE_OBJ:.o=.d) $(HELP_OBJ:.o=.d) $(TEST_BIN:=.d) $(SLOW_BIN:=.d) \
+         $(BENCH_BIN:=.d)

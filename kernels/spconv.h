@@ -26,8 +26,8 @@ struct nmi_sp_slice {
     int64_t weight;        /* cost of this and the slices before it */
 };
 struct nmi_sp_packed {
-    int32_t slices, blocks;
-    uint64_t slice, block; /* bytes from the blob's start */
+    int32_t slices, most_blocks; /* the most blocks of a slice */
+    uint64_t slice, block;       /* bytes from the blob's start */
 };
 
 /* The offsets of a kernel of one tap count channels, of more taps vectors; both fit 16 bits. */

@@ -201,7 +201,7 @@ static void tell_line(const char *kind, const struct bench_case *c, const struct
 
 static void tell_text(struct bench *b, const struct bench_case *c)
 {
-    tell_line(b->settings.session.dense ? "dense" : "sparse", c, &c->timing);
+    tell_line(b->settings.session.dense ? "dense" : "auto", c, &c->timing);
     if (b->compare) {
         tell_line("dense", c, &c->dense);
         printf("        speedup %.2fx; outputs differ by %.1e of max|y|\n",

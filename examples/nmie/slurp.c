@@ -84,8 +84,11 @@ nm_status slurp_write(const char *path, const struct slurp *head, const struct s
     if (!f) {
         return complain(err, NM_EIO, "%s: %s", path, strerror(errno));
     }
-    bool good = fwrite(head->bytes, 1, head->size, f) == head->size &&
-                fwrite(body->bytes, 1, body->size, f) == body->size;
+    bool good = true;
+    for (int i = 0; i < 2; i++) {
+        const struct slurp *part = i ? body : head;
+        good = good && (!part->size || fwrite(part->bytes, 1, part->size, f) == part->size);
+    }
     good = fclose(f) == 0 && good;
     return good ? NM_OK : complain(err, NM_EIO, "%s: %s", path, strerror(errno));
 }

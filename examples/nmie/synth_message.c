@@ -116,7 +116,9 @@ float *synth_tensor(struct synth *net, const char *name, const char *suffix, siz
         return NULL;
     }
     onnx__tensor_proto__init(t);
-    memcpy(shape, dims, rank * sizeof *shape);
+    for (size_t i = 0; i < rank; i++) {
+        shape[i] = dims[i];
+    }
     t->n_dims = rank;
     t->dims = shape;
     t->has_data_type = 1;

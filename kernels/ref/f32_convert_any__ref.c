@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From any layout to any layout. LANES: frame and surplus lanes as after a halo pass. Blocked:
  * channels beyond C become zero. */
-#include "kernels/ref/lanes.h"
+#include "kernels/ref/ref_lanes.h"
 
 static const char *refuse(const union nmi_desc *desc)
 {

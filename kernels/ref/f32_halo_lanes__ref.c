@@ -4,7 +4,7 @@
  * inside the map is a copy of the neighbour's edge, all else gets the fill value. Only cells that
  * no lane owns are written and only cells that a lane owns are read, so parts may run in any order.
  */
-#include "kernels/ref/lanes.h"
+#include "kernels/ref/ref_lanes.h"
 
 static const char *refuse(const union nmi_desc *desc)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Walks LANES images cell by cell; see the drawing of the layout in kernel.h. */
-#include "kernels/ref/lanes.h"
+#include "kernels/ref/ref_lanes.h"
 
 int64_t nmi_ref_planes(const struct nmi_image *image)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Models and sessions as JSON. */
-#include "lib/api/model.h"
 #include "lib/api/api_session.h"
+#include "lib/api/model.h"
 #include "lib/graph/print.h"
 #include "lib/sparse/csr.h"
 
@@ -49,20 +49,22 @@ nm_status nm_model_describe(const nm_model *model, nm_describe what, char **json
     struct nmi_text t = {0};
     nm_status status = NM_OK;
     if (model == NULL || json == NULL) {
-        return nmi_fail(error, NM_EINVAL, "nm_model_describe: %s is NULL", model ? "json" : "model");
+        return nmi_fail(error, NM_EINVAL, "nm_model_describe: %s is NULL",
+                        model ? "json" : "model");
     }
     switch (what) {
     case NM_DESCRIBE_GRAPH:
-        nmi_graph_describe(model->source, op_name, NULL, &t);
+        nmi_graph_describe(model->source, op_name, nmi_op_describe_attrs, &t);
         break;
     case NM_DESCRIBE_OPT:
-        nmi_graph_describe(model->graph, op_name, NULL, &t);
+        nmi_graph_describe(model->graph, op_name, nmi_op_describe_attrs, &t);
         break;
     case NM_DESCRIBE_SPARSE:
         status = describe_sparse(model->graph, &t, error);
         break;
     default:
-        return nmi_fail(error, NM_EINVAL, "a model describes graph, opt or sparse, not %d", (int)what);
+        return nmi_fail(error, NM_EINVAL, "a model describes graph, opt or sparse, not %d",
+                        (int)what);
     }
     if (status != NM_OK) {
         nmi_text_free(&t);
@@ -75,7 +77,8 @@ nm_status nm_session_describe(nm_session *session, nm_describe what, char **json
 {
     struct nmi_text t = {0};
     if (session == NULL || json == NULL) {
-        return nmi_fail(error, NM_EINVAL, "nm_session_describe: %s is NULL", session ? "json" : "session");
+        return nmi_fail(error, NM_EINVAL, "nm_session_describe: %s is NULL",
+                        session ? "json" : "session");
     }
     nm_status status = nmi_session_describe(session->core, what, &t, error);
     if (status != NM_OK) {

@@ -5,9 +5,9 @@
 
 const char *nm_status_name(nm_status status)
 {
-    static const char *const names[] = {"NM_OK",           "NM_EINVAL", "NM_ENOMEM", "NM_EIO",
-                                        "NM_EFORMAT",      "NM_EUNSUPPORTED", "NM_ELIMIT",
-                                        "NM_ESHAPE",       "NM_ETYPE",  "NM_EBUSY",  "NM_EINTERNAL"};
+    static const char *const names[] = {"NM_OK",      "NM_EINVAL",       "NM_ENOMEM",   "NM_EIO",
+                                        "NM_EFORMAT", "NM_EUNSUPPORTED", "NM_ELIMIT",   "NM_ESHAPE",
+                                        "NM_ETYPE",   "NM_EBUSY",        "NM_EINTERNAL"};
     return (unsigned)status < NMI_COUNT(names) ? names[status] : "NM_?";
 }
 
@@ -24,9 +24,9 @@ size_t nm_type_size(nm_type type)
 const char *nm_type_name(nm_type type)
 {
     static const char *const names[] = {
-        [NM_F32] = "float32", [NM_U8] = "uint8",     [NM_I8] = "int8",     [NM_U16] = "uint16",
-        [NM_I16] = "int16",   [NM_I32] = "int32",    [NM_I64] = "int64",   [NM_BOOL] = "bool",
-        [NM_F16] = "float16", [NM_F64] = "float64",  [NM_U32] = "uint32",  [NM_U64] = "uint64",
+        [NM_F32] = "float32",  [NM_U8] = "uint8",    [NM_I8] = "int8",    [NM_U16] = "uint16",
+        [NM_I16] = "int16",    [NM_I32] = "int32",   [NM_I64] = "int64",  [NM_BOOL] = "bool",
+        [NM_F16] = "float16",  [NM_F64] = "float64", [NM_U32] = "uint32", [NM_U64] = "uint64",
         [NM_BF16] = "bfloat16"};
     return (unsigned)type < NMI_COUNT(names) && names[type] != NULL ? names[type] : "?";
 }

@@ -12,11 +12,12 @@
 
 struct nm_model {
     atomic_long references;
-    void *bytes;              /* the file; constants point into it; NULL: parent's */
-    struct nm_model *parent;  /* of a pruned model: its constants are shared */
+    void *bytes;             /* the file; constants point into it; NULL: parent's */
+    struct nm_model *parent; /* of a pruned model: its constants are shared */
     struct nmi_graph *source, *graph;
     struct nmi_network network; /* graph and packed weights */
     nm_limits limits;
+    bool no_optimize;         /* graph is source as it is */
     nm_value_info *inputs, *outputs; /* in graph's arena */
 };
 

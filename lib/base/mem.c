@@ -12,9 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define ALIGN ((size_t)64)
 #define HEADER ALIGN
+#define HUGE_PAGE ((size_t)2 << 20)
+#define HUGE_FROM (2 * HUGE_PAGE) /* blocks of weights and activations: fewer misses of the TLB */
 #define ARENA_BLOCK ((size_t)16 << 10)    /* of the first block of an arena */
 #define ARENA_BLOCK_MAX ((size_t)1 << 20) /* blocks double up to this */
 #define ARENA_ALIGN_FROM ((size_t)256)    /* requests from here on are aligned as blocks are */
@@ -52,13 +55,17 @@ static void note_live(size_t bytes)
 static void *block_alloc(size_t bytes)
 {
     size_t whole;
-    if (!nmi_add(bytes, HEADER + NMI_SLACK, &whole) || !nmi_round_up(whole, ALIGN, &whole) ||
+    size_t align = bytes >= HUGE_FROM ? HUGE_PAGE : ALIGN;
+    if (!nmi_add(bytes, HEADER + NMI_SLACK, &whole) || !nmi_round_up(whole, align, &whole) ||
         whole > PTRDIFF_MAX) {
         return NULL;
     }
-    size_t *header = aligned_alloc(ALIGN, whole);
+    size_t *header = aligned_alloc(align, whole);
     if (!header) {
         return NULL;
+    }
+    if (align == HUGE_PAGE) {
+        (void)madvise(header, whole, MADV_HUGEPAGE); /* a wish: the kernel may have none */
     }
     *header = bytes;
     note_live(bytes);

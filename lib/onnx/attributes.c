@@ -270,8 +270,7 @@ nm_status nmi_onnx_attributes(struct nmi_importer *im, const Onnx__NodeProto *no
     return NM_OK;
 }
 
-/* ---- Constant ----------------------------------------------------------------------------------
- */
+/* ---- Constant -------------------------------------------------------------------------------- */
 
 static nm_status copy_numbers(struct nmi_importer *im, nm_type type, int32_t rank,
                               const void *numbers, size_t n, struct nmi_constant *out)

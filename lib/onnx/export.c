@@ -40,8 +40,7 @@ static nm_status choose_names(struct nmi_exporter *x)
     return NM_OK;
 }
 
-/* ---- nodes and values --------------------------------------------------------------------------
- */
+/* ---- nodes and values ------------------------------------------------------------------------ */
 
 static void put_node(struct nmi_exporter *x, const struct nmi_node *node)
 {
@@ -122,8 +121,7 @@ static nm_status put_graph(struct nmi_exporter *x)
     return NM_OK;
 }
 
-/* ---- the model ---------------------------------------------------------------------------------
- */
+/* ---- the model ------------------------------------------------------------------------------- */
 
 /* The IR version that came with an opset. At least 4: initialisers need not be inputs. At least 6
  * for sparse initialisers. */

@@ -30,8 +30,7 @@ nm_status nmi_importer_grant(struct nmi_importer *im, size_t bytes, const char *
     return NM_OK;
 }
 
-/* ---- the model's head --------------------------------------------------------------------------
- */
+/* ---- the model's head ------------------------------------------------------------------------ */
 
 static bool is_default_domain(const char *domain)
 {
@@ -100,8 +99,7 @@ static nm_status read_metadata(struct nmi_importer *im)
     return NM_OK;
 }
 
-/* ---- all ---------------------------------------------------------------------------------------
- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 /* No more names than these: constants, inputs, and the outputs of nodes. */
 static nm_status make_names(struct nmi_importer *im)

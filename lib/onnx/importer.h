@@ -27,8 +27,7 @@ nm_status nmi_importer_memory(const struct nmi_importer *im, size_t bytes, const
 /* Lets the graph's arena grow by what another limit has granted. */
 nm_status nmi_importer_grant(struct nmi_importer *im, size_t bytes, const char *what);
 
-/* ---- tensor.c ----------------------------------------------------------------------------------
- */
+/* ---- tensor.c -------------------------------------------------------------------------------- */
 
 /* Decodes a tensor. Its data lie in the file's bytes (moved to be aligned for the type) or in
  * `arena`. Sentences do not name the tensor: callers put it in front. */
@@ -39,21 +38,18 @@ nm_status nmi_onnx_tensor(struct nmi_importer *im, const Onnx__TensorProto *t,
 nm_status nmi_onnx_dims(const struct nmi_importer *im, size_t n, const int64_t *dims,
                         struct nmi_constant *out);
 
-/* ---- external.c: data in another file -----------------------------------------------------------
- */
+/* ---- external.c: data in another file -------------------------------------------------------- */
 
 /* Reads out->bytes bytes of t's external data to out->data, in arena. */
 nm_status nmi_onnx_external(struct nmi_importer *im, const Onnx__TensorProto *t,
                             struct nmi_arena *arena, struct nmi_constant *out);
 
-/* ---- sparse.c: COO to dense
- * ---------------------------------------------------------------------- */
+/* ---- sparse.c: COO to dense ------------------------------------------------------------------ */
 
 nm_status nmi_onnx_sparse(struct nmi_importer *im, const Onnx__SparseTensorProto *t,
                           struct nmi_constant *out);
 
-/* ---- attributes.c -------------------------------------------------------------------------------
- */
+/* ---- attributes.c ---------------------------------------------------------------------------- */
 
 /* The typed attribute struct of a node, in the graph's arena; NULL when the operator has none. */
 nm_status nmi_onnx_attributes(struct nmi_importer *im, const Onnx__NodeProto *node, uint16_t op,
@@ -63,8 +59,7 @@ nm_status nmi_onnx_attributes(struct nmi_importer *im, const Onnx__NodeProto *no
 nm_status nmi_onnx_constant(struct nmi_importer *im, const Onnx__NodeProto *node,
                             struct nmi_constant *out);
 
-/* ---- values.c
- * ------------------------------------------------------------------------------------ */
+/* ---- values.c -------------------------------------------------------------------------------- */
 
 /* Adds initialisers, then inputs to the graph. */
 nm_status nmi_onnx_initializers(struct nmi_importer *im);
@@ -75,8 +70,7 @@ nm_status nmi_onnx_outputs(struct nmi_importer *im);
 nm_status nmi_onnx_add_constant(struct nmi_importer *im, const char *name,
                                 const struct nmi_constant *c, int32_t *id);
 
-/* ---- nodes.c
- * ------------------------------------------------------------------------------------- */
+/* ---- nodes.c --------------------------------------------------------------------------------- */
 
 nm_status nmi_onnx_nodes(struct nmi_importer *im);
 

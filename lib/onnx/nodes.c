@@ -39,8 +39,7 @@ static bool is_constant(const Onnx__NodeProto *node)
            (domain[0] == '\0' || strcmp(domain, "ai.onnx") == 0);
 }
 
-/* ---- operators that libnm does not have ---------------------------------------------------------
- */
+/* ---- operators that libnm does not have ------------------------------------------------------ */
 
 struct missing {
     const char *domain, *op;
@@ -114,8 +113,7 @@ static nm_status find_operators(struct nmi_importer *im, uint16_t *ops)
     return survey.nodes > 0 ? fail_missing(im, &survey) : NM_OK;
 }
 
-/* ---- outputs
- * ------------------------------------------------------------------------------------- */
+/* ---- outputs --------------------------------------------------------------------------------- */
 
 static nm_status define_value(struct nmi_importer *im, const char *name, const char *label)
 {
@@ -167,8 +165,7 @@ static nm_status define_outputs(struct nmi_importer *im)
     return NM_OK;
 }
 
-/* ---- nodes
- * --------------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 /* Names to ids; "" to NMI_NONE. */
 static nm_status resolve(const struct nmi_importer *im, char *const *names, size_t n, int32_t *ids,

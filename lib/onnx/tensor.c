@@ -12,8 +12,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors are little-en
 
 enum { FIELD_FLOAT = 4, FIELD_RAW = 9, FIELD_DOUBLE = 10 }; /* of TensorProto */
 
-/* ---- shape and type ----------------------------------------------------------------------------
- */
+/* ---- shape and type -------------------------------------------------------------------------- */
 
 static nm_status unsupported_type(const struct nmi_importer *im, int32_t type)
 {
@@ -83,8 +82,7 @@ static nm_status check_size(const struct nmi_importer *im, const struct nmi_cons
     return NM_OK;
 }
 
-/* ---- data taken out of the message -------------------------------------------------------------
- */
+/* ---- data taken out of the message ----------------------------------------------------------- */
 
 /* The bytes stay in the file's memory. In front of them stood the field's tag and length, which
  * nobody needs any more: the bytes move into that room until they are aligned for their type. */
@@ -122,8 +120,7 @@ static nm_status read_note(struct nmi_importer *im, uint32_t note, struct nmi_ar
     return out->data != NULL ? NM_OK : nmi_importer_memory(im, edit->size, "a tensor");
 }
 
-/* ---- data in the message -----------------------------------------------------------------------
- */
+/* ---- data in the message --------------------------------------------------------------------- */
 
 static nm_status copy_out(const struct nmi_importer *im, const void *from, size_t bytes,
                           struct nmi_arena *arena, struct nmi_constant *out)
@@ -221,8 +218,7 @@ static nm_status read_typed(struct nmi_importer *im, const Onnx__TensorProto *t,
     return nmi_fail(im->err, NM_EFORMAT, "its data are not in the field of its type");
 }
 
-/* ---- all ---------------------------------------------------------------------------------------
- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 static nm_status read_data(struct nmi_importer *im, const Onnx__TensorProto *t,
                            struct nmi_arena *arena, struct nmi_constant *out)

@@ -15,8 +15,7 @@ static nm_status add_name(struct nmi_importer *im, const char *what, int32_t id)
     return NM_OK;
 }
 
-/* ---- initialisers ------------------------------------------------------------------------------
- */
+/* ---- initialisers ---------------------------------------------------------------------------- */
 
 nm_status nmi_onnx_add_constant(struct nmi_importer *im, const char *name,
                                 const struct nmi_constant *c, int32_t *id)
@@ -60,8 +59,7 @@ nm_status nmi_onnx_initializers(struct nmi_importer *im)
     return NM_OK;
 }
 
-/* ---- types -------------------------------------------------------------------------------------
- */
+/* ---- types ----------------------------------------------------------------------------------- */
 
 static nm_status read_dim(struct nmi_importer *im, const Onnx__TensorShapeProto__Dimension *d,
                           int64_t *dim)
@@ -142,8 +140,7 @@ static nm_status read_type(struct nmi_importer *im, const Onnx__TypeProto *type,
     return read_shape(im, type->tensor_type->shape, v);
 }
 
-/* ---- inputs and outputs ------------------------------------------------------------------------
- */
+/* ---- inputs and outputs ---------------------------------------------------------------------- */
 
 static const char *info_name(const Onnx__ValueInfoProto *info)
 {

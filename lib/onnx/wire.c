@@ -3,6 +3,7 @@
 #include "lib/onnx/wire.h"
 #include "lib/base/limits.h"
 #include "lib/base/mem.h"
+#include "lib/onnx/field.h"
 #include "onnx.pb-c.h"
 
 #include <stdbool.h>
@@ -12,11 +13,6 @@
  * its stack, then slabs of 32, 64, ... fields. */
 #define MEMBER_BYTES 32
 #define FIRST_SLAB 16
-
-#define LENGTH_BYTES 5 /* longest length that protobuf-c reads */
-#define VARINT_BYTES 10
-
-enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
 
 struct frame {
     const ProtobufCMessageDescriptor *desc;
@@ -28,14 +24,6 @@ struct frame {
     size_t fields, slots, slab;     /* of protobuf-c's slabs */
 };
 #define NO_EDIT ((size_t)-1)
-
-struct field {
-    const ProtobufCFieldDescriptor *desc; /* NULL: unknown */
-    uint32_t number, wire;
-    size_t at;         /* of the tag */
-    size_t length_at;  /* WIRE_BYTES: of the length */
-    size_t data, size; /* contents */
-};
 
 struct walk {
     const uint8_t *bytes;
@@ -62,8 +50,7 @@ void nmi_wire_free(struct nmi_wire *wire)
     memset(wire, 0, sizeof *wire);
 }
 
-/* ---- reading -----------------------------------------------------------------------------------
- */
+/* ---- refusing -------------------------------------------------------------------------------- */
 
 static nm_status damaged(const struct walk *w, size_t at, const char *what)
 {
@@ -72,98 +59,7 @@ static nm_status damaged(const struct walk *w, size_t at, const char *what)
                     where, what);
 }
 
-/* A varint of at most max_bytes that ends before `end`; false: it does not. */
-static bool read_varint(struct walk *w, size_t end, size_t max_bytes, uint64_t *value)
-{
-    uint64_t v = 0;
-    for (size_t i = 0; i < max_bytes && w->at < end; i++) {
-        uint8_t byte = w->bytes[w->at++];
-        v |= (uint64_t)(byte & 0x7f) << (7 * i);
-        if (byte < 0x80) {
-            *value = v;
-            return true;
-        }
-    }
-    return false;
-}
-
-static nm_status read_field(struct walk *w, size_t end, struct field *f)
-{
-    uint64_t v = 0;
-    f->at = w->at;
-    if (!read_varint(w, end, 5, &v)) {
-        return damaged(w, f->at, "a field's tag is cut off");
-    }
-    f->wire = (uint32_t)(v & 7);
-    f->number = (uint32_t)(v >> 3);
-    if (v > UINT32_MAX || f->number == 0) {
-        return damaged(w, f->at, "a field's number is out of range");
-    }
-    f->length_at = w->at;
-    if (f->wire == WIRE_BYTES && !read_varint(w, end, LENGTH_BYTES, &v)) {
-        return damaged(w, f->length_at, "a length is cut off");
-    }
-    f->data = w->at;
-    if (f->wire == WIRE_VARINT && !read_varint(w, end, VARINT_BYTES, &v)) {
-        return damaged(w, f->data, "an integer is cut off");
-    }
-    switch (f->wire) {
-    case WIRE_VARINT:
-        v = w->at - f->data;
-        break;
-    case WIRE_64:
-        v = 8;
-        break;
-    case WIRE_32:
-        v = 4;
-        break;
-    case WIRE_BYTES:
-        break;
-    default:
-        return damaged(w, f->at, "a field's wire type is not one that ONNX uses");
-    }
-    if (v > end - f->data) {
-        return damaged(w, f->length_at, "a field goes beyond the end of its message");
-    }
-    f->size = (size_t)v;
-    w->at = f->data + f->size;
-    return NM_OK;
-}
-
-static bool packable(ProtobufCType type)
-{
-    return type != PROTOBUF_C_TYPE_STRING && type != PROTOBUF_C_TYPE_BYTES &&
-           type != PROTOBUF_C_TYPE_MESSAGE;
-}
-
-static uint32_t wire_of(ProtobufCType type)
-{
-    switch (type) {
-    case PROTOBUF_C_TYPE_FLOAT:
-        return WIRE_32;
-    case PROTOBUF_C_TYPE_DOUBLE:
-        return WIRE_64;
-    default:
-        return packable(type) ? WIRE_VARINT : WIRE_BYTES;
-    }
-}
-
-static size_t element_size(ProtobufCType type)
-{
-    switch (type) {
-    case PROTOBUF_C_TYPE_INT32:
-    case PROTOBUF_C_TYPE_UINT32:
-    case PROTOBUF_C_TYPE_FLOAT:
-        return 4;
-    case PROTOBUF_C_TYPE_BYTES:
-        return sizeof(ProtobufCBinaryData);
-    default:
-        return 8;
-    }
-}
-
-/* ---- charging ----------------------------------------------------------------------------------
- */
+/* ---- charging -------------------------------------------------------------------------------- */
 
 /* An arena rounds up to 16 bytes, and to 64 what is large. */
 static nm_status charge(struct walk *w, uint64_t bytes)
@@ -211,31 +107,7 @@ static nm_status charge_slab(struct walk *w, struct frame *top)
     return charge(w, (uint64_t)top->slab * MEMBER_BYTES);
 }
 
-/* Elements of a packed field; checks that its bytes are whole elements. */
-static nm_status packed_elements(struct walk *w, const struct field *f, uint64_t *n)
-{
-    uint32_t wire = wire_of(f->desc->type);
-    if (wire != WIRE_VARINT) {
-        size_t size = wire == WIRE_32 ? 4 : 8;
-        *n = f->size / size;
-        return f->size % size == 0 ? NM_OK : damaged(w, f->data, "packed numbers are cut off");
-    }
-    size_t run = 0;
-    *n = 0;
-    for (size_t i = f->data; i < f->data + f->size; i++) {
-        run++;
-        if (w->bytes[i] < 0x80) {
-            (*n)++;
-            run = 0;
-        }
-        if (run >= VARINT_BYTES) {
-            return damaged(w, i, "a packed integer is too long");
-        }
-    }
-    return run == 0 ? NM_OK : damaged(w, f->data, "packed integers are cut off");
-}
-
-static nm_status charge_bytes(struct walk *w, const struct field *f)
+static nm_status charge_bytes(struct walk *w, const struct nmi_field *f)
 {
     if (f->desc->type != PROTOBUF_C_TYPE_STRING) {
         return charge(w, f->size);
@@ -252,12 +124,15 @@ static nm_status charge_bytes(struct walk *w, const struct field *f)
 }
 
 /* What protobuf-c will allocate for a known field, but for a message's own struct. */
-static nm_status charge_field(struct walk *w, const struct field *f, bool first)
+static nm_status charge_field(struct walk *w, const struct nmi_field *f, bool first)
 {
     uint64_t n = 1;
-    if (packable(f->desc->type)) {
-        if (f->wire == WIRE_BYTES) {
-            NMI_TRY(packed_elements(w, f, &n));
+    if (nmi_field_packable(f->desc->type)) {
+        if (f->wire == NMI_FIELD_BYTES) {
+            const char *wrong = nmi_field_elements(w->bytes, f, &n);
+            if (wrong != NULL) {
+                return damaged(w, f->at, wrong);
+            }
         }
     } else if (f->desc->type != PROTOBUF_C_TYPE_MESSAGE) {
         NMI_TRY(charge_bytes(w, f));
@@ -265,12 +140,11 @@ static nm_status charge_field(struct walk *w, const struct field *f, bool first)
     if (f->desc->label != PROTOBUF_C_LABEL_REPEATED) {
         return NM_OK;
     }
-    w->wire->heap += n * element_size(f->desc->type);
+    w->wire->heap += n * nmi_field_element(f->desc->type);
     return charge(w, first ? 64 : 0); /* the array is rounded up once */
 }
 
-/* ---- edits -------------------------------------------------------------------------------------
- */
+/* ---- edits ----------------------------------------------------------------------------------- */
 
 static nm_status add_edit(struct walk *w, const struct nmi_wire_edit *edit)
 {
@@ -291,11 +165,11 @@ static nm_status add_edit(struct walk *w, const struct nmi_wire_edit *edit)
 
 static size_t replacement(uint32_t kind)
 {
-    return kind == NMI_WIRE_DATA ? 2 + LENGTH_BYTES : 0; /* tag of two bytes, padded index */
+    return kind == NMI_WIRE_DATA ? 2 + NMI_FIELD_LENGTH : 0; /* tag of two bytes, padded index */
 }
 
 /* Takes a field out. Every message around it gets a LENGTH edit first, so edits stay in order. */
-static nm_status cut(struct walk *w, const struct field *f, uint32_t kind)
+static nm_status cut(struct walk *w, const struct nmi_field *f, uint32_t kind)
 {
     for (uint32_t i = 1; i < w->depth; i++) {
         struct frame *frame = &w->stack[i];
@@ -316,18 +190,18 @@ static nm_status cut(struct walk *w, const struct field *f, uint32_t kind)
     return add_edit(w, &edit);
 }
 
-static bool is_large_data(const struct frame *top, const struct field *f)
+static bool is_large_data(const struct frame *top, const struct nmi_field *f)
 {
-    return top->desc == &onnx__tensor_proto__descriptor && f->wire == WIRE_BYTES &&
+    return top->desc == &onnx__tensor_proto__descriptor && f->wire == NMI_FIELD_BYTES &&
            f->size >= NMI_WIRE_CUT &&
            (f->desc->type == PROTOBUF_C_TYPE_FLOAT || f->desc->type == PROTOBUF_C_TYPE_DOUBLE ||
             strcmp(f->desc->name, "raw_data") == 0);
 }
 
-/* ---- the walk ----------------------------------------------------------------------------------
- */
+/* ---- the walk -------------------------------------------------------------------------------- */
 
-static nm_status push(struct walk *w, const ProtobufCMessageDescriptor *desc, const struct field *f)
+static nm_status push(struct walk *w, const ProtobufCMessageDescriptor *desc,
+                      const struct nmi_field *f)
 {
     if (w->depth == w->max_depth) {
         return nmi_fail(w->err, NM_ELIMIT,
@@ -361,27 +235,27 @@ static void pop(struct walk *w)
     }
 }
 
-static nm_status unknown_field(struct walk *w, const struct field *f)
+static nm_status unknown_field(struct walk *w, const struct nmi_field *f)
 {
     if (f->size >= NMI_WIRE_CUT) {
         return cut(w, f, NMI_WIRE_DROP);
     }
-    NMI_TRY(charge(w, f->size + LENGTH_BYTES));
+    NMI_TRY(charge(w, f->size + NMI_FIELD_LENGTH));
     return charge(w, sizeof(ProtobufCMessageUnknownField));
 }
 
 /* Once per field of a kind: a message or bytes given twice would be merged by protobuf-c, in time
  * and memory that nobody predicts; no writer does that. */
-static nm_status check_known(struct walk *w, const struct frame *top, const struct field *f)
+static nm_status check_known(struct walk *w, const struct frame *top, const struct nmi_field *f)
 {
-    uint32_t wire = wire_of(f->desc->type);
+    uint32_t wire = nmi_field_wire(f->desc->type);
     bool repeated = f->desc->label == PROTOBUF_C_LABEL_REPEATED;
-    bool packed = repeated && packable(f->desc->type) && f->wire == WIRE_BYTES;
+    bool packed = repeated && nmi_field_packable(f->desc->type) && f->wire == NMI_FIELD_BYTES;
     if (f->wire != wire && !packed) {
         return damaged(w, f->at, "a field's wire type does not fit the field");
     }
     uint64_t bit = 1ull << (f->desc - top->desc->fields);
-    if ((top->seen & bit) != 0 && !repeated && wire == WIRE_BYTES) {
+    if ((top->seen & bit) != 0 && !repeated && wire == NMI_FIELD_BYTES) {
         return nmi_fail(w->err, NM_EFORMAT, "byte %zu: %s.%s is given twice", f->at,
                         top->desc->short_name, f->desc->name);
     }
@@ -391,7 +265,7 @@ static nm_status check_known(struct walk *w, const struct frame *top, const stru
     return NM_OK;
 }
 
-static nm_status known_field(struct walk *w, struct frame *top, const struct field *f)
+static nm_status known_field(struct walk *w, struct frame *top, const struct nmi_field *f)
 {
     NMI_TRY(check_known(w, top, f));
     uint64_t bit = 1ull << (f->desc - top->desc->fields);
@@ -421,8 +295,11 @@ static nm_status step(struct walk *w)
         pop(w);
         return NM_OK;
     }
-    struct field f = {0};
-    NMI_TRY(read_field(w, top->end, &f));
+    struct nmi_field f = {0};
+    const char *wrong = nmi_field_read(w->bytes, &w->at, top->end, &f);
+    if (wrong != NULL) {
+        return damaged(w, f.at, wrong);
+    }
     NMI_TRY(charge_slab(w, top));
     f.desc = protobuf_c_message_descriptor_get_field(top->desc, f.number);
     return f.desc == NULL ? unknown_field(w, &f) : known_field(w, top, &f);
@@ -448,7 +325,7 @@ nm_status nmi_wire_scan(const void *bytes, size_t size, const nm_limits *limits,
     if (w.stack == NULL) {
         return nmi_fail_memory(err, w.max_depth * sizeof *w.stack, "the walk over the model");
     }
-    struct field whole = {.size = size};
+    struct nmi_field whole = {.size = size};
     nm_status status = push(&w, &onnx__model_proto__descriptor, &whole);
     while (status == NM_OK && w.depth > 0) {
         status = step(&w);
@@ -466,8 +343,7 @@ nm_status nmi_wire_scan(const void *bytes, size_t size, const nm_limits *limits,
     return status;
 }
 
-/* ---- the slim message --------------------------------------------------------------------------
- */
+/* ---- the slim message ------------------------------------------------------------------------ */
 
 /* Exactly n bytes: a varint padded with continuation bits, so that lengths never change size. */
 static unsigned char *put_padded(unsigned char *out, uint64_t value, size_t n)
@@ -493,7 +369,7 @@ void nmi_wire_slim(const struct nmi_wire *wire, const void *bytes, size_t size, 
             out = put_padded(out, edit->size, edit->skip);
         } else if (edit->kind == NMI_WIRE_DATA) {
             out = put_padded(out, NMI_WIRE_NOTE_FIELD << 3, 2);
-            out = put_padded(out, i, LENGTH_BYTES);
+            out = put_padded(out, i, NMI_FIELD_LENGTH);
         }
     }
     if (at < size) {

@@ -73,21 +73,42 @@ static nm_status infer(struct nmi_infer *in, nm_error *err)
 
 enum { LANES = 4 }; /* sums side by side, so that one addition need not wait for the last */
 
-static double sum_of(const float *x, int64_t count, double mean, bool squares)
+static double sum_of_squares(const float *x, int64_t count, double mean)
 {
-    double sum[LANES] = {0};
-    for (int64_t i = 0; i < count; i++) {
-        double d = (double)x[i] - mean;
-        sum[i % LANES] += squares ? d * d : d;
+    double sum[LANES] = {0}, rest = 0;
+    int64_t whole = count - count % LANES;
+    for (int64_t i = 0; i < whole; i += LANES) {
+        for (int64_t k = 0; k < LANES; k++) {
+            double d = (double)x[i + k] - mean;
+            sum[k] += d * d;
+        }
     }
-    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    for (int64_t i = whole; i < count; i++) {
+        rest += ((double)x[i] - mean) * ((double)x[i] - mean);
+    }
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]) + rest;
+}
+
+static double sum_of(const float *x, int64_t count)
+{
+    double sum[LANES] = {0}, rest = 0;
+    int64_t whole = count - count % LANES;
+    for (int64_t i = 0; i < whole; i += LANES) {
+        for (int64_t k = 0; k < LANES; k++) {
+            sum[k] += (double)x[i + k];
+        }
+    }
+    for (int64_t i = whole; i < count; i++) {
+        rest += (double)x[i];
+    }
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]) + rest;
 }
 
 struct nmi_moments nmi_moments_of(const float *x, int64_t count, double epsilon)
 {
     double divisor = count > 0 ? (double)count : 1;
-    double mean = sum_of(x, count, 0, false) / divisor;
-    double variance = sum_of(x, count, mean, true) / divisor;
+    double mean = sum_of(x, count) / divisor;
+    double variance = sum_of_squares(x, count, mean) / divisor;
     return (struct nmi_moments){mean, 1 / sqrt(variance + epsilon)};
 }
 

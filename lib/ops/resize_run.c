@@ -177,6 +177,16 @@ static const float *sum_lines(const struct resize *r, const float *x)
     return r->sum;
 }
 
+/* Linear without a region of interest: what networks use. */
+static void resample_pairs(const struct nmi_resize_axis *a, const float *line, float *y)
+{
+    for (int64_t i = 0; i < a->out; i++) {
+        const int32_t *index = a->index + 2 * i;
+        const float *weight = a->weight + 2 * i;
+        y[i] = weight[0] * line[index[0]] + weight[1] * line[index[1]];
+    }
+}
+
 static void resample(const struct nmi_resize_axis *a, const float *line, float outside, float *y)
 {
     for (int64_t i = 0; i < a->out; i++) {
@@ -195,12 +205,15 @@ static void interpolate(struct resize *r, const float *x, float *y)
     float outside = r->attrs->extrapolation;
     const struct nmi_resize_axis *last = &r->axis[r->outer];
     int64_t width = r->last ? last->out : r->line;
+    bool pairs = last->taps == 2 && r->attrs->coordinate != NMI_TF_CROP_AND_RESIZE;
     do {
         const float *line = sum_lines(r, x);
         if (line == NULL) {
             for (int64_t i = 0; i < width; i++) {
                 y[i] = outside;
             }
+        } else if (r->last && pairs) {
+            resample_pairs(last, line, y);
         } else if (r->last) {
             resample(last, line, outside, y);
         } else {

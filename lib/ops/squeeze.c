@@ -157,11 +157,20 @@ static const struct nmi_attr dropout_attr[] = {
     {.name = "seed", .kind = NMI_ATTR_IGNORED, .since = 12},
     {.name = NULL}};
 
+/* A ratio of zero drops nothing, in training too (exporters leave such nodes behind). */
+static bool ratio_zero(const struct nmi_infer *in)
+{
+    const struct nmi_fact *ratio = nmi_infer_in(in, 1);
+    return ratio != NULL && ratio->type == NM_F32 && ratio->data != NULL &&
+           *(const float *)ratio->data == 0.0f;
+}
+
 static nm_status infer_dropout(struct nmi_infer *in, nm_error *err)
 {
     const struct nmi_fact *training = nmi_infer_in(in, 2);
-    if (training != NULL && (training->data == NULL || training->type != NM_BOOL ||
-                             *(const uint8_t *)training->data != 0)) {
+    if (training != NULL && !ratio_zero(in) &&
+        (training->data == NULL || training->type != NM_BOOL ||
+         *(const uint8_t *)training->data != 0)) {
         return nmi_fail(err, NM_EUNSUPPORTED, "training mode is not done");
     }
     NMI_TRY(nmi_infer_same(in, err));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* File: header {magic, count, checksum of the entries}, then sorted entries. Native byte order: a file
- * from another machine would not fit its keys anyway. */
+/* File: header {magic, count, checksum of the entries}, then sorted entries. Native byte order: a
+ * file from another machine would not fit its keys anyway. */
 #include "lib/plan/cache.h"
 
 #include "lib/base/file.h"
@@ -56,8 +56,8 @@ void nmi_cache_add(struct nmi_cache *c, uint64_t key, double seconds)
     }
     if (c->count == c->capacity) {
         size_t capacity = c->capacity ? 2 * c->capacity : 256;
-        struct nmi_cache_entry *grown = nmi_realloc(
-            c->entries, c->capacity * sizeof *grown, capacity * sizeof *grown);
+        struct nmi_cache_entry *grown =
+            nmi_realloc(c->entries, c->capacity * sizeof *grown, capacity * sizeof *grown);
         if (grown == NULL) {
             return;
         }
@@ -78,7 +78,8 @@ static bool valid(const void *bytes, size_t size)
     }
     memcpy(&h, bytes, sizeof h);
     const size_t body = size - sizeof h;
-    return memcmp(h.magic, magic, sizeof magic) == 0 && body % sizeof(struct nmi_cache_entry) == 0 &&
+    return memcmp(h.magic, magic, sizeof magic) == 0 &&
+           body % sizeof(struct nmi_cache_entry) == 0 &&
            h.count == body / sizeof(struct nmi_cache_entry) &&
            h.checksum == nmi_hash(NMI_HASH_START, (const char *)bytes + sizeof h, body);
 }

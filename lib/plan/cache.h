@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Measured times, kept between runs. A key hashes everything a time depends on: CPU model, libnm and
- * oneDNN version, kernel, descriptor, nonzeros, threads. The file is checksummed and replaced
+ * Measured times, kept between runs. A key hashes everything a time depends on: CPU model, libnm
+ * and oneDNN version, kernel, descriptor, nonzeros, threads. The file is checksummed and replaced
  * atomically; a damaged one counts as empty, with one line of log.
  */
 #ifndef NM_PLAN_CACHE_H
@@ -25,8 +25,8 @@ struct nmi_cache {
 
 /* Reads path (NULL or missing: empty). */
 void nmi_cache_load(struct nmi_cache *cache, const char *path, const struct nmi_log *log);
-/* Merges with what the file holds by now and replaces it, when something was added. Failing to write
- * is a line of log, not an error: the cache is a convenience. */
+/* Merges with what the file holds by now and replaces it, when something was added. Failing to
+ * write is a line of log, not an error: the cache is a convenience. */
 void nmi_cache_save(struct nmi_cache *cache, const char *path, const struct nmi_log *log);
 void nmi_cache_free(struct nmi_cache *cache);
 

@@ -26,32 +26,11 @@ static bool dnnl_allowed(const struct nmi_planner *p)
     return p->options->isa != NM_ISA_REF;
 }
 
-static const float *constant_floats(const struct nmi_planner *p, const struct nmi_node *node, int32_t i)
-{
-    if (i >= node->n_inputs || node->inputs[i] == NMI_NONE) {
-        return NULL;
-    }
-    const struct nmi_fact *f = &p->facts[node->inputs[i]];
-    return f->type == NM_F32 ? f->data : NULL;
-}
+/* ---- layouts ------------------------------------------------------------------------------------
+ */
 
-static bool has_input(const struct nmi_node *node, int32_t i)
-{
-    return i < node->n_inputs && node->inputs[i] != NMI_NONE;
-}
-
-static int64_t known_elems(const struct nmi_fact *f)
-{
-    int64_t n = 1;
-    for (int32_t i = 0; i < f->rank; i++) {
-        n *= f->dims[i];
-    }
-    return n;
-}
-
-/* ---- layouts ------------------------------------------------------------------------------------ */
-
-static void window_halo(int32_t kh, int32_t kw, const int32_t pad[4], const int32_t s[4], int32_t out[4])
+static void window_halo(int32_t kh, int32_t kw, const int32_t pad[4], const int32_t s[4],
+                        int32_t out[4])
 {
     const int32_t below = (kh - 1) * s[2] - pad[0] - s[0] + 1;
     const int32_t right = (kw - 1) * s[3] - pad[1] - s[1] + 1;
@@ -159,8 +138,14 @@ union nmi_desc nmi_impl_desc(const struct nmi_layer *layer, const struct nmi_imp
         d.gpool.x.layout = *x;
         if (impl->step == NMI_STEP_DNNL) { /* oneDNN knows it as a window of the whole map */
             const struct nmi_image *in = &layer->desc.gpool.x;
-            d = (union nmi_desc){.pool = {.x = *in, .y = layer->out_image, .kh = in->h, .kw = in->w,
-                                          .stride_h = 1, .stride_w = 1, .dil_h = 1, .dil_w = 1,
+            d = (union nmi_desc){.pool = {.x = *in,
+                                          .y = layer->out_image,
+                                          .kh = in->h,
+                                          .kw = in->w,
+                                          .stride_h = 1,
+                                          .stride_w = 1,
+                                          .dil_h = 1,
+                                          .dil_w = 1,
                                           .average = layer->desc.gpool.average}};
             d.pool.x.layout = *x;
             d.pool.y.layout = *y;
@@ -169,8 +154,11 @@ union nmi_desc nmi_impl_desc(const struct nmi_layer *layer, const struct nmi_imp
     case NMI_KIND_GEMM:
         if (impl->kernel != NULL && impl->kernel->kind == NMI_KIND_FC) {
             const struct nmi_gemm_desc g = layer->desc.gemm;
-            d = (union nmi_desc){.fc = {.n = (int32_t)g.m, .m = (int32_t)g.n, .k = (int32_t)g.k,
-                                        .bias = g.bias_rank == 1, .act = g.act}};
+            d = (union nmi_desc){.fc = {.n = (int32_t)g.m,
+                                        .m = (int32_t)g.n,
+                                        .k = (int32_t)g.k,
+                                        .bias = g.bias_rank == 1,
+                                        .act = g.act}};
         }
         break;
     case NMI_KIND_ELTWISE:
@@ -188,7 +176,8 @@ static bool lanes_cover(const struct nmi_image *x, const struct nmi_layout *l)
     return l->gy * l->sub_h >= x->h && l->gx * l->sub_w >= x->w;
 }
 
-/* ---- convolution -------------------------------------------------------------------------------- */
+/* ---- convolution --------------------------------------------------------------------------------
+ */
 
 bool nmi_lanes_wanted(const struct nmi_planner *p, const struct nmi_layer *layer)
 {
@@ -245,7 +234,8 @@ static void add_dnnl_conv(struct nmi_planner *p, struct nmi_layer *layer)
     const struct nmi_conv_desc *d = &layer->desc.conv;
     for (int algo = NMI_DNNL_DIRECT; algo <= NMI_DNNL_WINOGRAD; algo++) {
         struct nmi_impl impl = {.step = NMI_STEP_DNNL, .algo = (enum nmi_dnnl_algo)algo};
-        if (algo == NMI_DNNL_WINOGRAD && (p->options->fixed || d->kh != 3 || d->kw != 3 || d->x.c < 16)) {
+        if (algo == NMI_DNNL_WINOGRAD &&
+            (p->options->fixed || d->kh != 3 || d->kw != 3 || d->x.c < 16)) {
             continue;
         }
         if (nmi_dnnl_conv_layouts(d, impl.algo, &impl.in_kind, &impl.out_kind, NULL) == NM_OK) {
@@ -273,7 +263,8 @@ static nm_status conv_candidates(struct nmi_planner *p, struct nmi_layer *layer,
     return NM_OK;
 }
 
-/* ---- matrix products ---------------------------------------------------------------------------- */
+/* ---- matrix products ----------------------------------------------------------------------------
+ */
 
 static void gemm_candidates(struct nmi_planner *p, struct nmi_layer *layer)
 {
@@ -297,7 +288,8 @@ static void gemm_candidates(struct nmi_planner *p, struct nmi_layer *layer)
     add(layer, (struct nmi_impl){.step = NMI_STEP_DNNL});
 }
 
-/* ---- the others --------------------------------------------------------------------------------- */
+/* ---- the others ---------------------------------------------------------------------------------
+ */
 
 static void add_kernel(struct nmi_planner *p, struct nmi_layer *layer, int32_t kind, uint8_t layout,
                        uint8_t out)
@@ -328,35 +320,18 @@ static void pool_candidates(struct nmi_planner *p, struct nmi_layer *layer)
     }
     for (size_t i = 0; i < NMI_COUNT(image_kinds); i++) {
         if (p->kinds & 1u << image_kinds[i]) {
-            add(layer, (struct nmi_impl){.step = NMI_STEP_DNNL, .in_kind = image_kinds[i],
+            add(layer, (struct nmi_impl){.step = NMI_STEP_DNNL,
+                                         .in_kind = image_kinds[i],
                                          .out_kind = image_kinds[i]});
         }
     }
 }
 
-/* Every image operand has the output's shape; the others are known. */
-static bool same_shapes(const struct nmi_planner *p, const struct nmi_layer *layer)
-{
-    const struct nmi_fact *y = &p->facts[layer->node->outputs[0]];
-    for (int32_t i = 0; i < layer->node->n_inputs; i++) {
-        const int32_t v = layer->node->inputs[i];
-        if (v == NMI_NONE || (i > 0 && p->facts[v].data != NULL &&
-                              (layer->op->flags & NMI_OP_ELEMENTWISE))) {
-            continue;
-        }
-        const struct nmi_fact *x = &p->facts[v];
-        if (x->data != NULL || x->type != NM_F32 || x->rank != y->rank ||
-            memcmp(x->dims, y->dims, (size_t)x->rank * sizeof *x->dims) != 0) {
-            return false;
-        }
-    }
-    return y->type == NM_F32;
-}
-
 static void eltwise_candidates(struct nmi_planner *p, struct nmi_layer *layer)
 {
     const uint32_t flags = layer->op->flags;
-    if (!(flags & (NMI_OP_ELEMENTWISE | NMI_OP_BROADCAST)) || !dnnl_allowed(p) || !same_shapes(p, layer)) {
+    if (!(flags & (NMI_OP_ELEMENTWISE | NMI_OP_BROADCAST)) || !dnnl_allowed(p) ||
+        !nmi_same_shapes(p, layer)) {
         return;
     }
     const bool image = p->values[layer->node->outputs[0]].image;
@@ -402,171 +377,8 @@ static void concat_candidates(struct nmi_planner *p, struct nmi_layer *layer)
     }
 }
 
-/* ---- descriptors -------------------------------------------------------------------------------- */
-
-static void weight_of(struct nmi_planner *p, struct nmi_layer *layer, int32_t rows, bool transposed)
-{
-    const struct nmi_fact *w = &p->facts[layer->node->inputs[1]];
-    /* Only a constant of the graph outlives the store of packed weights. */
-    if (nmi_graph_constant(p->graph, layer->node->inputs[1]) == NULL) {
-        return;
-    }
-    layer->weight = constant_floats(p, layer->node, 1);
-    if (layer->weight == NULL) {
-        return;
-    }
-    layer->weight_elems = known_elems(w);
-    layer->zeros = nmi_zeros(layer->weight, layer->weight_elems);
-    layer->csr = (struct nmi_csr_source){.w = layer->weight, .rows = rows,
-                                         .cols = (int32_t)(layer->weight_elems / rows),
-                                         .transposed = transposed};
-    const uintptr_t address = (uintptr_t)layer->weight;
-    layer->weight_key = nmi_hash(nmi_hash(NMI_HASH_START, &address, sizeof address),
-                                 &layer->weight_elems, sizeof layer->weight_elems);
-}
-
-static nm_status describe_conv(struct nmi_planner *p, struct nmi_layer *layer, nm_error *err)
-{
-    const struct nmi_node *node = layer->node;
-    const struct nmi_tensor x = nmi_layer_tensor(p, layer, node->inputs[0]);
-    const struct nmi_tensor w = nmi_layer_tensor(p, layer, node->inputs[1]);
-    const struct nmi_tensor y = nmi_layer_tensor(p, layer, node->outputs[0]);
-    if (!p->values[node->inputs[0]].image || !p->values[node->outputs[0]].image ||
-        (has_input(node, 2) && constant_floats(p, node, 2) == NULL)) {
-        return NM_OK;
-    }
-    const bool conv = node->op == NMI_OP_Conv;
-    NMI_TRY((conv ? nmi_conv_describe : nmi_deconv_describe)(node->attrs, &x, &w, &y, has_input(node, 2),
-                                                             node->name, &layer->desc.conv, err));
-    layer->kind = conv ? NMI_KIND_CONV : NMI_KIND_DECONV;
-    layer->bias = constant_floats(p, node, 2);
-    weight_of(p, layer, layer->desc.conv.y.c, false);
-    return NM_OK;
-}
-
-/* Gemm with a constant bias; MatMul of two matrices, or batches with one shape. */
-static void describe_gemm(struct nmi_planner *p, struct nmi_layer *layer)
-{
-    const struct nmi_node *node = layer->node;
-    const struct nmi_gemm_attrs *attrs = node->attrs;
-    const bool gemm = node->op == NMI_OP_Gemm;
-    const struct nmi_fact *a = &p->facts[node->inputs[0]], *b = &p->facts[node->inputs[1]];
-    struct nmi_gemm_desc *d = &layer->desc.gemm;
-    if (a->type != NM_F32 || a->rank < 2 || b->rank < 2 || (b->rank > 2 && b->rank != a->rank)) {
-        return;
-    }
-    *d = (struct nmi_gemm_desc){.batch = 1, .alpha = gemm ? attrs->alpha : 1.0f,
-                                .beta = gemm ? attrs->beta : 1.0f, .const_b = b->data != NULL};
-    if (attrs != NULL) {
-        d->act = attrs->act;
-        d->trans_a = gemm && attrs->trans_a;
-        d->trans_b = gemm && attrs->trans_b;
-    }
-    const int64_t rows = a->dims[a->rank - 2], cols = a->dims[a->rank - 1];
-    d->m = d->trans_a ? cols : rows;
-    d->k = d->trans_a ? rows : cols;
-    d->n = d->trans_b ? b->dims[b->rank - 2] : b->dims[b->rank - 1];
-    for (int32_t i = 0; i < a->rank - 2; i++) {
-        if (b->rank > 2 && a->dims[i] != b->dims[i]) {
-            return;
-        }
-        *(b->rank > 2 ? &d->batch : &d->m) *= a->dims[i]; /* a shared matrix: more rows */
-    }
-    d->stride_a = d->m * d->k;
-    d->stride_b = b->rank > 2 ? d->k * d->n : 0;
-    d->stride_c = d->m * d->n;
-    if (has_input(node, 2)) {
-        const struct nmi_fact *c = &p->facts[node->inputs[2]];
-        layer->bias = constant_floats(p, node, 2);
-        d->bias_rank = 1;
-        if (layer->bias == NULL || c->rank < 1 || c->dims[c->rank - 1] != d->n || known_elems(c) != d->n) {
-            return;
-        }
-    }
-    if (d->m <= 0 || d->n <= 0 || d->k <= 0 || d->n > INT32_MAX || d->k > INT32_MAX) {
-        return;
-    }
-    layer->kind = NMI_KIND_GEMM;
-    if (b->rank == 2) {
-        weight_of(p, layer, (int32_t)d->n, !d->trans_b);
-    }
-}
-
-static nm_status describe_pool(struct nmi_planner *p, struct nmi_layer *layer, nm_error *err)
-{
-    const struct nmi_node *node = layer->node;
-    const struct nmi_tensor x = nmi_layer_tensor(p, layer, node->inputs[0]);
-    const struct nmi_tensor y = nmi_layer_tensor(p, layer, node->outputs[0]);
-    if (!p->values[node->inputs[0]].image || x.type != NM_F32 ||
-        (node->n_outputs > 1 && node->outputs[1] != NMI_NONE)) {
-        return NM_OK;
-    }
-    if (node->op == NMI_OP_GlobalAveragePool || node->op == NMI_OP_GlobalMaxPool) {
-        layer->desc.gpool = (struct nmi_gpool_desc){.x = nmi_tensor_image(&x),
-                                                    .average = node->op == NMI_OP_GlobalAveragePool};
-        layer->kind = NMI_KIND_GPOOL;
-        return NM_OK;
-    }
-    NMI_TRY(nmi_pool_describe(node->op, node->attrs, &x, &y, node->name, &layer->desc.pool, err));
-    layer->kind = NMI_KIND_POOL;
-    return NM_OK;
-}
-
-static const struct {
-    uint16_t op;
-    int32_t elt, act;
-} eltwise_ops[] = {
-    {NMI_OP_Add, NMI_ELT_ADD, NMI_ACT_NONE},         {NMI_OP_Sub, NMI_ELT_SUB, NMI_ACT_NONE},
-    {NMI_OP_Mul, NMI_ELT_MUL, NMI_ACT_NONE},         {NMI_OP_Relu, NMI_ELT_COPY, NMI_ACT_RELU},
-    {NMI_OP_Sigmoid, NMI_ELT_COPY, NMI_ACT_SIGMOID}, {NMI_OP_HardSwish, NMI_ELT_COPY, NMI_ACT_HARDSWISH},
-    {NMI_OP_LeakyRelu, NMI_ELT_COPY, NMI_ACT_LEAKY},
-};
-
-static void describe_eltwise(struct nmi_planner *p, struct nmi_layer *layer)
-{
-    const struct nmi_node *node = layer->node;
-    for (size_t i = 0; i < NMI_COUNT(eltwise_ops); i++) {
-        const int32_t operands = eltwise_ops[i].elt == NMI_ELT_COPY ? 1 : 2;
-        if (eltwise_ops[i].op != node->op || node->n_inputs != operands || !same_shapes(p, layer)) {
-            continue;
-        }
-        layer->kind = NMI_KIND_ELTWISE;
-        layer->desc.eltwise = (struct nmi_eltwise_desc){.op = eltwise_ops[i].elt,
-                                                        .act = {.kind = eltwise_ops[i].act}};
-        if (node->op == NMI_OP_LeakyRelu) {
-            layer->desc.eltwise.act.alpha = ((const struct nmi_alpha_attrs *)node->attrs)->alpha;
-        }
-    }
-}
-
-static nm_status describe(struct nmi_planner *p, struct nmi_layer *layer, nm_error *err)
-{
-    const struct nmi_tensor y = nmi_layer_tensor(p, layer, layer->node->outputs[0]);
-    if (!nmi_elems(y.rank, y.dims, &layer->out_elems)) {
-        return nmi_fail(err, NM_ELIMIT, "node %s (%s): its output has too many elements",
-                        layer->node->name, layer->op->name);
-    }
-    if (p->values[layer->node->outputs[0]].image) {
-        layer->out_image = nmi_tensor_image(&y);
-    }
-    switch (layer->node->op) {
-    case NMI_OP_Conv:
-    case NMI_OP_ConvTranspose:
-        return describe_conv(p, layer, err);
-    case NMI_OP_Gemm:
-    case NMI_OP_MatMul:
-        describe_gemm(p, layer);
-        return NM_OK;
-    case NMI_OP_MaxPool:
-    case NMI_OP_AveragePool:
-    case NMI_OP_GlobalAveragePool:
-    case NMI_OP_GlobalMaxPool:
-        return describe_pool(p, layer, err);
-    default:
-        describe_eltwise(p, layer);
-        return NM_OK;
-    }
-}
+/* ---- all
+ * -------------------------------------------------------------------------------------------- */
 
 static void candidates(struct nmi_planner *p, struct nmi_layer *layer)
 {
@@ -586,8 +398,9 @@ nm_status nmi_plan_candidates(struct nmi_planner *p, nm_error *err)
 {
     for (int32_t i = 0; i < p->n_layers; i++) {
         struct nmi_layer *layer = &p->layers[i];
-        NMI_TRY(describe(p, layer, err));
-        p->any_sparse |= !p->options->dense && layer->kind == NMI_KIND_CONV && layer->weight != NULL &&
+        NMI_TRY(nmi_plan_describe_layer(p, layer, err));
+        p->any_sparse |= !p->options->dense && layer->kind == NMI_KIND_CONV &&
+                         layer->weight != NULL &&
                          (double)layer->zeros >= MIN_ZEROS * (double)layer->weight_elems;
     }
     p->any_sparse &= nmi_isa_lanes(p->options->isa) > 0;

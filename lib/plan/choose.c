@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One implementation for each layer, so that times and conversions together are least. On a general
- * graph this is hard; on networks it is nearly a path. From several starting points (each layer's own
- * best; everything in LANES; nothing in LANES) layers change their mind one by one while that lowers
- * the sum; the best end wins.
+ * graph this is hard; on networks it is nearly a path. From several starting points (each layer's
+ * own best; everything in LANES; nothing in LANES) layers change their mind one by one while that
+ * lowers the sum; the best end wins.
  */
 #include "lib/plan/planner.h"
 
@@ -17,7 +17,7 @@ struct chooser {
     int32_t *start; /* consumers[start[v]..start[v + 1]): who reads value v */
     struct reader {
         int32_t layer, operand;
-    } *consumers;
+    } * consumers;
     int32_t *best;
     nm_error *err;
     nm_status status;
@@ -75,8 +75,8 @@ static double edge(struct chooser *c, const struct nmi_layer *layer, int32_t v,
 }
 
 /* What reading operand k costs layer under impl. */
-static double input_cost(struct chooser *c, const struct nmi_layer *layer, const struct nmi_impl *impl,
-                         int32_t k)
+static double input_cost(struct chooser *c, const struct nmi_layer *layer,
+                         const struct nmi_impl *impl, int32_t k)
 {
     const int32_t v = layer->node->inputs[k];
     if (!image_operand(c->p, v)) {
@@ -90,7 +90,8 @@ static double input_cost(struct chooser *c, const struct nmi_layer *layer, const
     return edge(c, layer, v, &from, &to);
 }
 
-static double inputs_cost(struct chooser *c, const struct nmi_layer *layer, const struct nmi_impl *impl)
+static double inputs_cost(struct chooser *c, const struct nmi_layer *layer,
+                          const struct nmi_impl *impl)
 {
     double sum = 0;
     for (int32_t k = 0; k < layer->node->n_inputs; k++) {
@@ -132,7 +133,8 @@ static double total(struct chooser *c)
         const struct nmi_layer *layer = &c->p->layers[i];
         sum += chosen(layer)->seconds + inputs_cost(c, layer, chosen(layer));
         const int32_t v = layer->node->outputs[0];
-        if (image_operand(c->p, v) && (c->p->values[v].crosses || c->p->values[v].output != NMI_NONE)) {
+        if (image_operand(c->p, v) &&
+            (c->p->values[v].crosses || c->p->values[v].output != NMI_NONE)) {
             const struct nmi_layout from = produced(c->p, v), plain = {.kind = NMI_PLAIN};
             sum += edge(c, layer, v, &from, &plain);
         }
@@ -150,7 +152,8 @@ static bool improve(struct chooser *c, int32_t index)
         if (impl->seconds >= best) {
             continue;
         }
-        const double cost = impl->seconds + inputs_cost(c, layer, impl) + output_cost(c, index, impl);
+        const double cost =
+            impl->seconds + inputs_cost(c, layer, impl) + output_cost(c, index, impl);
         if (cost < best) {
             best = cost;
             layer->choice = k;

@@ -46,7 +46,8 @@ static void kernel_step(const struct nmi_step *step, struct nmi_text *t)
     }
 }
 
-static void one_step(const struct nmi_plan *plan, int32_t i, const double *seconds, struct nmi_text *t)
+static void one_step(const struct nmi_plan *plan, int32_t i, const double *seconds,
+                     struct nmi_text *t)
 {
     const struct nmi_step *step = &plan->steps[i];
     nmi_json_open(t, NULL, '{');

@@ -26,17 +26,23 @@ static nm_status operand(struct nmi_planner *p, int32_t layer, int32_t k, bool e
     const int32_t value = l->node->inputs[k];
     struct nmi_want want = {.layout = plain_layout, .exact = exact};
     if (p->facts[value].data != NULL) {
-        *form = (struct nmi_form){.layout = plain_layout, .ref = constant_ref(p->facts[value].data)};
+        *form =
+            (struct nmi_form){.layout = plain_layout, .ref = constant_ref(p->facts[value].data)};
         return NM_OK;
     }
     if (p->values[value].image) {
         want.layout = nmi_impl_input(p, l, impl_of(p, layer), k);
         want.fill = l->kind == NMI_KIND_POOL && !l->desc.pool.average ? -__builtin_inff() : 0.0f;
     }
-    return nmi_get_form(p, layer, value, &want, form, err);
+    NMI_TRY(nmi_get_form(p, layer, value, &want, form, err));
+    if (form->layout.kind != NMI_LANES) {
+        form->layout = want.layout; /* what serves has the elements at the same places */
+    }
+    return NM_OK;
 }
 
-/* ---- packed weights -------------------------------------------------------------------------------- */
+/* ---- packed weights
+ * -------------------------------------------------------------------------------- */
 
 struct packing {
     const struct nmi_layer *layer;
@@ -54,10 +60,33 @@ static nm_status pack_kernel(void *context, void *packed, nm_error *err)
     return NM_OK;
 }
 
+static void scale_weights(const struct nmi_layer *layer, float *to)
+{
+    nmi_conv_scale_weights(layer->weight, layer->scale, layer->csr.rows, layer->csr.cols, to);
+}
+
+static nm_status pack_plain(void *context, void *packed, nm_error *err)
+{
+    (void)err;
+    scale_weights(((const struct packing *)context)->layer, packed);
+    return NM_OK;
+}
+
 static nm_status pack_dnnl(void *context, void *packed, nm_error *err)
 {
     const struct packing *k = context;
-    return nmi_dnnl_pack(k->dnnl, k->layer->weight, packed, err);
+    const size_t bytes = (size_t)k->layer->weight_elems * sizeof(float);
+    if (k->layer->scale == NULL) {
+        return nmi_dnnl_pack(k->dnnl, k->layer->weight, packed, err);
+    }
+    float *scaled = nmi_alloc(bytes);
+    if (scaled == NULL) {
+        return nmi_fail_memory(err, bytes, "weights with their scales");
+    }
+    scale_weights(k->layer, scaled);
+    nm_status status = nmi_dnnl_pack(k->dnnl, scaled, packed, err);
+    nmi_free(scaled);
+    return status;
 }
 
 static nm_status packed_kernel(struct nmi_planner *p, const struct nmi_layer *layer,
@@ -72,8 +101,8 @@ static nm_status packed_kernel(struct nmi_planner *p, const struct nmi_layer *la
     const size_t bytes = status == NM_OK ? step->kernel->packed_bytes(&step->desc, &csr) : 0;
     const void *packed = NULL;
     if (status == NM_OK && bytes == 0) {
-        status = nmi_fail(err, NM_EINTERNAL, "node %s: its weights do not fit %s", layer->node->name,
-                          step->kernel->name);
+        status = nmi_fail(err, NM_EINTERNAL, "node %s: its weights do not fit %s",
+                          layer->node->name, step->kernel->name);
     }
     if (status == NM_OK) {
         status = nmi_weights_get(p->net->weights, key, bytes, pack_kernel, &k, &packed, err);
@@ -83,8 +112,10 @@ static nm_status packed_kernel(struct nmi_planner *p, const struct nmi_layer *la
     return status;
 }
 
-/* ---- kinds of layers --------------------------------------------------------------------------------- */
+/* ---- kinds of layers
+ * --------------------------------------------------------------------------------- */
 
+/* Weights in oneDNN's format; where it takes them as they are, only scales make a copy. */
 static nm_status packed_dnnl(struct nmi_planner *p, const struct nmi_layer *layer,
                              struct nmi_step *step, nm_error *err)
 {
@@ -92,11 +123,17 @@ static nm_status packed_dnnl(struct nmi_planner *p, const struct nmi_layer *laye
     const uint64_t format = nmi_dnnl_pack_key(step->dnnl[0]);
     struct packing k = {.layer = layer, .dnnl = step->dnnl[0]};
     const size_t bytes = nmi_dnnl_packed_bytes(step->dnnl[0]);
-    if (bytes == 0 || layer->weight == NULL) {
+    const uint64_t key = nmi_hash(layer->weight_key, &format, sizeof format);
+    if (layer->weight == NULL || (bytes == 0 && layer->scale == NULL)) {
         return NM_OK;
     }
-    NMI_TRY(nmi_weights_get(p->net->weights, nmi_hash(layer->weight_key, &format, sizeof format), bytes,
-                            pack_dnnl, &k, &packed, err));
+    if (bytes == 0) {
+        NMI_TRY(nmi_weights_get(p->net->weights, key, (size_t)layer->weight_elems * sizeof(float),
+                                pack_plain, &k, &packed, err));
+        step->refs[NMI_REF_W] = constant_ref(packed);
+        return NM_OK;
+    }
+    NMI_TRY(nmi_weights_get(p->net->weights, key, bytes, pack_dnnl, &k, &packed, err));
     step->refs[NMI_REF_PACKED] = constant_ref(packed);
     return NM_OK;
 }
@@ -115,12 +152,13 @@ static bool in_place(const struct nmi_planner *p, int32_t layer, int32_t residua
                      const struct nmi_form *res, const struct nmi_ref *y)
 {
     return res->ref.base == NMI_BASE_BUFFER && y->base == NMI_BASE_BUFFER &&
-           residual != p->layers[layer].node->inputs[0] &&
-           p->values[residual].last_use == layer && !p->values[residual].crosses &&
-           !p->buffers[res->ref.index].shared && res->segment == p->layers[layer].segment;
+           residual != p->layers[layer].node->inputs[0] && p->values[residual].last_use == layer &&
+           !p->values[residual].crosses && !p->buffers[res->ref.index].shared &&
+           res->segment == p->layers[layer].segment;
 }
 
-/* The residual operand, and y's place: the residual's own memory when nobody needs it afterwards. */
+/* The residual operand, and y's place: the residual's own memory when nobody needs it afterwards.
+ */
 static nm_status residual(struct nmi_planner *p, int32_t layer, const struct nmi_layout *y_layout,
                           struct nmi_ref *y, struct nmi_form *res, nm_error *err)
 {
@@ -148,7 +186,8 @@ static nm_status emit_compute(struct nmi_planner *p, int32_t layer, nm_error *er
     const struct nmi_impl *impl = impl_of(p, layer);
     const int32_t out = l->node->outputs[0];
     const bool flat = l->kind == NMI_KIND_ELTWISE;
-    const bool second = l->node->n_inputs > 1 && (flat || (l->kind == NMI_KIND_GEMM && l->weight == NULL));
+    const bool second =
+        l->node->n_inputs > 1 && (flat || (l->kind == NMI_KIND_GEMM && l->weight == NULL));
     struct nmi_form x, b = {.ref = {.base = NMI_BASE_NONE}};
     NMI_TRY(operand(p, layer, 0, flat, &x, err));
     if (second) {
@@ -220,9 +259,11 @@ static nm_status emit_concat(struct nmi_planner *p, int32_t layer, nm_error *err
     return nmi_put_form(p, layer, l->node->outputs[0], &y_layout, y, err);
 }
 
-/* ---- evaluation ---------------------------------------------------------------------------------------- */
+/* ---- evaluation
+ * ---------------------------------------------------------------------------------------- */
 
-static void flatten(struct nmi_tensor *t, const struct nmi_layer *l, const struct nmi_layout *layout)
+static void flatten(struct nmi_tensor *t, const struct nmi_layer *l,
+                    const struct nmi_layout *layout)
 {
     if (layout->kind != NMI_PLAIN) {
         t->rank = 1;
@@ -240,9 +281,13 @@ static nm_status eval_scratch(struct nmi_planner *p, struct nmi_step *step, nm_e
     for (int32_t k = 0; k < step->n_in; k++) {
         in[k] = step->tensors[k].type == NM_TYPE_NONE ? NULL : &step->tensors[k];
     }
-    const struct nmi_eval e = {.attrs = l->node->attrs, .opset = l->node->opset, .in = in,
-                               .n_in = step->n_in, .out = step->tensors + step->n_in,
-                               .n_out = step->n_out, .name = l->node->name};
+    const struct nmi_eval e = {.attrs = l->node->attrs,
+                               .opset = l->node->opset,
+                               .in = in,
+                               .n_in = step->n_in,
+                               .out = step->tensors + step->n_in,
+                               .n_out = step->n_out,
+                               .name = l->node->name};
     const size_t bytes = l->op->scratch != NULL ? l->op->scratch(&e) : 0;
     if (bytes > 0) {
         nmi_step_use(p, NMI_REF_SCRATCH, nmi_new_buffer(p, step->layer, bytes));
@@ -274,7 +319,8 @@ static nm_status emit_eval(struct nmi_planner *p, int32_t layer, nm_error *err)
     const struct nmi_layer *l = &p->layers[layer];
     const int32_t n_in = l->node->n_inputs, n_out = l->node->n_outputs;
     const struct nmi_layout y_layout = nmi_impl_output(p, l, impl_of(p, layer));
-    struct nmi_tensor *tensors = nmi_arena_array(&p->plan->meta, (size_t)(n_in + n_out), sizeof *tensors);
+    struct nmi_tensor *tensors =
+        nmi_arena_array(&p->plan->meta, (size_t)(n_in + n_out), sizeof *tensors);
     struct nmi_ref *refs = nmi_arena_array(&p->plan->meta, (size_t)(n_in + n_out), sizeof *refs);
     if (tensors == NULL || refs == NULL) {
         return nmi_fail_memory(err, (size_t)(n_in + n_out) * sizeof *tensors, "planning");
@@ -326,9 +372,11 @@ static nm_status emit_layer(struct nmi_planner *p, int32_t layer, nm_error *err)
     }
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------------ */
+/* ---- the whole
+ * ------------------------------------------------------------------------------------------ */
 
-/* Graph outputs that no step writes in place: known values, inputs, aliases, a value listed twice. */
+/* Graph outputs that no step writes in place: known values, inputs, aliases, a value listed twice.
+ */
 static nm_status emit_outputs(struct nmi_planner *p, nm_error *err)
 {
     const struct nmi_graph *g = p->graph;
@@ -356,7 +404,8 @@ static nm_status describe_outputs(struct nmi_planner *p, nm_error *err)
 {
     const struct nmi_graph *g = p->graph;
     p->plan->n_outputs = g->n_outputs;
-    p->plan->outputs = nmi_arena_array(&p->plan->meta, (size_t)g->n_outputs + 1, sizeof *p->plan->outputs);
+    p->plan->outputs =
+        nmi_arena_array(&p->plan->meta, (size_t)g->n_outputs + 1, sizeof *p->plan->outputs);
     if (p->plan->outputs == NULL) {
         return nmi_fail_memory(err, (size_t)g->n_outputs * sizeof *p->plan->outputs, "planning");
     }
@@ -367,7 +416,8 @@ static nm_status describe_outputs(struct nmi_planner *p, nm_error *err)
         o->rank = f->rank;
         memcpy(o->dims, f->dims, sizeof o->dims);
         if (f->rank < 0 || !nmi_tensor_bytes((int32_t)f->type, f->rank, f->dims, &o->bytes)) {
-            return nmi_fail(err, NM_EUNSUPPORTED, "output %s: its shape is not known before the run",
+            return nmi_fail(err, NM_EUNSUPPORTED,
+                            "output %s: its shape is not known before the run",
                             g->values[g->outputs[i]].name);
         }
     }

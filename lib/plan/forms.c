@@ -10,7 +10,8 @@
 
 static const struct nmi_layout plain_layout = {.kind = NMI_PLAIN};
 
-/* ---- steps and buffers --------------------------------------------------------------------------- */
+/* ---- steps and buffers
+ * --------------------------------------------------------------------------- */
 
 struct nmi_step *nmi_new_step(struct nmi_planner *p, int32_t layer, enum nmi_step_kind kind)
 {
@@ -27,9 +28,12 @@ static int32_t segment_of(const struct nmi_planner *p, int32_t layer)
 struct nmi_ref nmi_new_buffer(struct nmi_planner *p, int32_t layer, size_t bytes)
 {
     const int32_t id = p->n_buffers++;
-    p->buffers[id] = (struct nmi_buffer){.bytes = bytes, .first = p->plan->n_steps,
-                                         .last = p->plan->n_steps, .alias = NMI_NONE,
-                                         .segment = segment_of(p, layer), .local = true};
+    p->buffers[id] = (struct nmi_buffer){.bytes = bytes,
+                                         .first = p->plan->n_steps,
+                                         .last = p->plan->n_steps,
+                                         .alias = NMI_NONE,
+                                         .segment = segment_of(p, layer),
+                                         .local = true};
     return (struct nmi_ref){.base = NMI_BASE_BUFFER, .index = id};
 }
 
@@ -67,7 +71,7 @@ nm_status nmi_kernel_scratch(struct nmi_planner *p, int32_t layer, struct nmi_st
 }
 
 nm_status nmi_dnnl_objects(struct nmi_planner *p, struct nmi_step *step, int32_t kind,
-                                enum nmi_dnnl_algo algo, nm_error *err)
+                           enum nmi_dnnl_algo algo, nm_error *err)
 {
     const struct nmi_layer *layer = &p->layers[step->layer];
     const int32_t threads = nmi_layer_threads(p, layer);
@@ -87,7 +91,8 @@ nm_status nmi_dnnl_objects(struct nmi_planner *p, struct nmi_step *step, int32_t
     return NM_OK;
 }
 
-/* ---- forms ----------------------------------------------------------------------------------------- */
+/* ---- forms
+ * ----------------------------------------------------------------------------------------- */
 
 static bool halo_covers(const struct nmi_layout *have, const struct nmi_layout *want)
 {
@@ -115,8 +120,9 @@ static bool serves(const struct nmi_image *image, const struct nmi_form *form, b
            halo_covers(&form->layout, &want->layout);
 }
 
-static nm_status convert_step(struct nmi_planner *p, int32_t layer, const struct nmi_convert_desc *d,
-                              const struct nmi_ref *from, const struct nmi_ref *to, nm_error *err)
+static nm_status convert_step(struct nmi_planner *p, int32_t layer,
+                              const struct nmi_convert_desc *d, const struct nmi_ref *from,
+                              const struct nmi_ref *to, nm_error *err)
 {
     struct nmi_step *step = nmi_new_step(p, layer, NMI_STEP_DNNL);
     step->desc.convert = *d;
@@ -138,15 +144,16 @@ static nm_status convert(struct nmi_planner *p, int32_t layer, int32_t value,
                          const struct nmi_form *from, struct nmi_form *to, nm_error *err)
 {
     const struct nmi_tensor t = nmi_layer_tensor(p, &p->layers[layer], value);
-    struct nmi_convert_desc d = {.from = nmi_tensor_image(&t), .to = nmi_tensor_image(&t),
-                                 .fill = to->fill};
+    struct nmi_convert_desc d = {
+        .from = nmi_tensor_image(&t), .to = nmi_tensor_image(&t), .fill = to->fill};
     d.from.layout = from->layout;
     d.to.layout = to->layout;
     to->ref = nmi_value_place(p, layer, value, &to->layout);
     return convert_step(p, layer, &d, &from->ref, &to->ref, err);
 }
 
-static nm_status keep_form(struct nmi_planner *p, int32_t value, const struct nmi_form *form, nm_error *err)
+static nm_status keep_form(struct nmi_planner *p, int32_t value, const struct nmi_form *form,
+                           nm_error *err)
 {
     struct nmi_value_state *v = &p->values[value];
     if (v->n_forms == NMI_MAX_FORMS) {
@@ -157,8 +164,8 @@ static nm_status keep_form(struct nmi_planner *p, int32_t value, const struct nm
     return NM_OK;
 }
 
-nm_status nmi_get_form(struct nmi_planner *p, int32_t layer, int32_t value, const struct nmi_want *want,
-                       struct nmi_form *form, nm_error *err)
+nm_status nmi_get_form(struct nmi_planner *p, int32_t layer, int32_t value,
+                       const struct nmi_want *want, struct nmi_form *form, nm_error *err)
 {
     struct nmi_value_state *v = &p->values[value];
     const int32_t segment = segment_of(p, layer);
@@ -234,7 +241,8 @@ struct nmi_ref nmi_value_place(struct nmi_planner *p, int32_t layer, int32_t val
         struct nmi_image image = nmi_tensor_image(&t);
         image.layout = *layout;
         bytes = nmi_image_bytes(&image);
-        bytes -= bytes > 0 ? NMI_SLACK : 0; /* images lie side by side where a buffer holds several */
+        bytes -=
+            bytes > 0 ? NMI_SLACK : 0; /* images lie side by side where a buffer holds several */
     } else if (!nmi_tensor_bytes((int32_t)t.type, t.rank, t.dims, &bytes)) {
         bytes = SIZE_MAX; /* memory.c refuses it */
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames of values in LANES. Their sizes are settled before anything is timed, as if all that can run
- * in LANES did: a frame too many costs little, and kernels are timed on the layouts they will get.
- * What a frame is filled with is settled by the choices that were made.
+ * Frames of values in LANES. Their sizes are settled before anything is timed, as if all that can
+ * run in LANES did: a frame too many costs little, and kernels are timed on the layouts they will
+ * get. What a frame is filled with is settled by the choices that were made.
  */
 #include "lib/plan/planner.h"
 
@@ -33,7 +33,8 @@ static bool lanes_possible(const struct nmi_planner *p, const struct nmi_layer *
 
 /* The frame that a window layer needs around its first input, when the maker of that input uses the
  * same lanes; false when it needs none. */
-static bool frame_needed(const struct nmi_planner *p, const struct nmi_layer *layer, int32_t halo[4])
+static bool frame_needed(const struct nmi_planner *p, const struct nmi_layer *layer,
+                         int32_t halo[4])
 {
     const struct nmi_impl lanes = {.in_kind = NMI_LANES, .out_kind = NMI_LANES};
     int32_t stride[2];
@@ -41,7 +42,8 @@ static bool frame_needed(const struct nmi_planner *p, const struct nmi_layer *la
         return false;
     }
     const int32_t v = layer->node->inputs[0], maker = p->values[v].producer;
-    if (maker == NMI_NONE || p->layers[maker].segment != layer->segment || p->layers[maker].node->outputs[0] != v) {
+    if (maker == NMI_NONE || p->layers[maker].segment != layer->segment ||
+        p->layers[maker].node->outputs[0] != v) {
         return false;
     }
     const struct nmi_layout want = nmi_impl_input(p, layer, &lanes, 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Facts of every value for these inputs, the nodes that still have to run, and segments of images. */
+/* Facts of every value for these inputs, the nodes that still have to run, and segments of images.
+ */
 #include "lib/plan/planner.h"
 
 #include "lib/base/checked.h"
@@ -117,7 +118,8 @@ static void value_states(struct nmi_planner *p)
     }
 }
 
-/* ---- batches ---------------------------------------------------------------------------------- */
+/* ---- batches ----------------------------------------------------------------------------------
+ */
 
 static bool batch_first(const struct nmi_planner *p, int32_t value)
 {
@@ -125,8 +127,8 @@ static bool batch_first(const struct nmi_planner *p, int32_t value)
     return f->rank >= 1 && f->dims[0] == p->batch;
 }
 
-static const int64_t *known_ints(const struct nmi_planner *p, const struct nmi_node *node, int32_t i,
-                                 int64_t *n)
+static const int64_t *known_ints(const struct nmi_planner *p, const struct nmi_node *node,
+                                 int32_t i, int64_t *n)
 {
     if (i >= node->n_inputs || node->inputs[i] == NMI_NONE) {
         return NULL;
@@ -201,7 +203,9 @@ static bool shared_operand(const struct nmi_planner *p, int32_t value, int32_t r
 static bool layer_batched(const struct nmi_planner *p, const struct nmi_layer *layer)
 {
     const struct nmi_node *node = layer->node;
-    if (node->n_outputs < 1 || !op_batched(p, node)) {
+    /* MaxPool's second output counts elements of the whole batch. */
+    const bool indices = node->op == NMI_OP_MaxPool && node->n_outputs > 1;
+    if (node->n_outputs < 1 || indices || !op_batched(p, node)) {
         return false;
     }
     for (int32_t i = 0; i < node->n_outputs; i++) {
@@ -241,7 +245,8 @@ static int64_t find_batch(const struct nmi_planner *p)
     return batch > 0 ? batch : 1;
 }
 
-/* Runs of batched layers become segments of `batch` images; all other layers share segments of one. */
+/* Runs of batched layers become segments of `batch` images; all other layers share segments of one.
+ */
 static nm_status make_segments(struct nmi_planner *p, nm_error *err)
 {
     p->batch = find_batch(p);

@@ -89,7 +89,8 @@ static double rule(const struct nmi_planner *p, const struct nmi_layer *layer,
     return bytes / COPY_RATE;
 }
 
-/* ---- timing --------------------------------------------------------------------------------------- */
+/* ---- timing
+ * --------------------------------------------------------------------------------------- */
 
 static void run_part(void *context, int part, int parts)
 {
@@ -186,8 +187,12 @@ static nm_status prepare(struct subject *s, void *memory[4], nm_error *err)
     NMI_TRY(buffer(s->y_bytes, &memory[2], err));
     NMI_TRY(buffer(s->y_bytes, &memory[3], err)); /* bias: never longer than the output */
     NMI_TRY(s->impl->step == NMI_STEP_DNNL ? prepare_dnnl(s, err) : prepare_kernel(s, err));
-    s->args = (struct nmi_kargs){.x = memory[0], .w = s->weight, .packed = s->packed,
-                                 .bias = memory[3], .res = memory[2], .y = memory[1],
+    s->args = (struct nmi_kargs){.x = memory[0],
+                                 .w = s->weight,
+                                 .packed = s->packed,
+                                 .bias = memory[3],
+                                 .res = memory[2],
+                                 .y = memory[1],
                                  .scratch = s->scratch};
     return NM_OK;
 }
@@ -210,12 +215,14 @@ static nm_status measure(struct subject *s, double *seconds, nm_error *err)
     return status == NM_EUNSUPPORTED || status == NM_EINTERNAL ? NM_OK : status;
 }
 
-/* ---- keys ------------------------------------------------------------------------------------------ */
+/* ---- keys
+ * ------------------------------------------------------------------------------------------ */
 
 static uint64_t key_base(const struct nmi_planner *p, int32_t threads)
 {
     const struct nmi_cpu *cpu = nmi_cpu_info();
-    const int32_t facts[] = {NM_VERSION_NUMBER, nmi_dnnl_version(), (int32_t)p->options->isa, threads};
+    const int32_t facts[] = {NM_VERSION_NUMBER, nmi_dnnl_version(), (int32_t)p->options->isa,
+                             threads};
     return nmi_hash(nmi_hash(NMI_HASH_START, cpu->model, strlen(cpu->model)), facts, sizeof facts);
 }
 
@@ -239,7 +246,8 @@ static int64_t bucket(const struct nmi_layer *layer)
     return nonzeros / step * step;
 }
 
-/* ---- layers ---------------------------------------------------------------------------------------- */
+/* ---- layers
+ * ---------------------------------------------------------------------------------------- */
 
 static size_t image_bytes(struct nmi_image image, const struct nmi_layout *layout)
 {
@@ -295,8 +303,12 @@ static nm_status measure_impl(struct nmi_planner *p, struct nmi_layer *layer, st
     const struct nmi_layout x = nmi_impl_input(p, layer, impl, 0);
     const struct nmi_layout y = nmi_impl_output(p, layer, impl);
     const union nmi_desc desc = nmi_impl_desc(layer, impl, &x, &y);
-    struct subject s = {.impl = impl, .kind = subject_kind(layer, impl), .desc = &desc, .csr = csr,
-                        .weight = layer->weight, .threads = nmi_layer_threads(p, layer)};
+    struct subject s = {.impl = impl,
+                        .kind = subject_kind(layer, impl),
+                        .desc = &desc,
+                        .csr = csr,
+                        .weight = layer->weight,
+                        .threads = nmi_layer_threads(p, layer)};
     operand_bytes(layer, &x, &y, &s.x_bytes, &s.y_bytes);
     if (layer->kind == NMI_KIND_GEMM && layer->weight == NULL) {
         impl->seconds = rule(p, layer, impl);
@@ -380,11 +392,14 @@ nm_status nmi_plan_measure(struct nmi_planner *p, nm_error *err)
 }
 
 nm_status nmi_measure_convert(struct nmi_planner *p, const struct nmi_layer *layer,
-                              const struct nmi_convert_desc *convert, double *seconds, nm_error *err)
+                              const struct nmi_convert_desc *convert, double *seconds,
+                              nm_error *err)
 {
     struct nmi_impl impl = {.step = NMI_STEP_DNNL};
     union nmi_desc desc = {.convert = *convert};
-    struct subject s = {.impl = &impl, .kind = NMI_KIND_CONVERT, .desc = &desc,
+    struct subject s = {.impl = &impl,
+                        .kind = NMI_KIND_CONVERT,
+                        .desc = &desc,
                         .threads = nmi_layer_threads(p, layer),
                         .x_bytes = nmi_image_bytes(&convert->from),
                         .y_bytes = nmi_image_bytes(&convert->to)};

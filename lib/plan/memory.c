@@ -35,12 +35,14 @@ static int32_t step_segment(const struct nmi_planner *p, int32_t step)
     return layer < p->n_layers ? p->layers[layer].segment : p->n_segments;
 }
 
-/* ---- segments of steps -------------------------------------------------------------------------------- */
+/* ---- segments of steps
+ * -------------------------------------------------------------------------------- */
 
 static nm_status make_segments(struct nmi_planner *p, nm_error *err)
 {
     struct nmi_plan *plan = p->plan;
-    plan->segments = nmi_arena_array(&plan->meta, (size_t)p->n_segments + 2, sizeof *plan->segments);
+    plan->segments =
+        nmi_arena_array(&plan->meta, (size_t)p->n_segments + 2, sizeof *plan->segments);
     plan->steps = nmi_arena_array(&plan->meta, (size_t)plan->n_steps + 1, sizeof *plan->steps);
     if (plan->segments == NULL || plan->steps == NULL) {
         return nmi_fail_memory(err, (size_t)plan->n_steps * sizeof *plan->steps, "planning");
@@ -67,7 +69,8 @@ static const struct nmi_segment *segment_at(const struct nmi_plan *plan, int32_t
     return s;
 }
 
-/* ---- packing -------------------------------------------------------------------------------------------- */
+/* ---- packing
+ * -------------------------------------------------------------------------------------------- */
 
 static int larger_first(const void *a, const void *b)
 {
@@ -142,21 +145,23 @@ static bool make_slot(const struct nmi_planner *p, int32_t id, struct slot *slot
 }
 
 /* Packs the buffers of one segment (local) or, with segment == NMI_NONE, the shared ones. */
-static nm_status pack_group(struct nmi_planner *p, struct slot *slots, int32_t segment, size_t *total,
-                            nm_error *err)
+static nm_status pack_group(struct nmi_planner *p, struct slot *slots, int32_t segment,
+                            size_t *total, nm_error *err)
 {
     int32_t n = 0;
     for (int32_t i = 0; i < p->n_buffers; i++) {
         const struct nmi_buffer *b = &p->buffers[i];
         const bool local = is_local(p, b);
-        if (b->alias != NMI_NONE || local != (segment != NMI_NONE) || (local && b->segment != segment)) {
+        if (b->alias != NMI_NONE || local != (segment != NMI_NONE) ||
+            (local && b->segment != segment)) {
             continue;
         }
         if (!make_slot(p, i, &slots[n++])) {
-            return nmi_fail(err, NM_ELIMIT,
-                            "these inputs need a tensor beyond the limit session_bytes (%zu bytes): "
-                            "raise nm_limits.session_bytes or run smaller inputs",
-                            p->options->arena_limit);
+            return nmi_fail(
+                err, NM_ELIMIT,
+                "these inputs need a tensor beyond the limit session_bytes (%zu bytes): "
+                "raise nm_limits.session_bytes or run smaller inputs",
+                p->options->arena_limit);
         }
     }
     *total = pack(p, slots, n);
@@ -179,7 +184,8 @@ static nm_status pack_all(struct nmi_planner *p, nm_error *err)
     return NM_OK;
 }
 
-/* ---- references ------------------------------------------------------------------------------------------ */
+/* ---- references
+ * ------------------------------------------------------------------------------------------ */
 
 static size_t image_stride(const struct nmi_planner *p, const struct nmi_ref *ref)
 {
@@ -238,10 +244,11 @@ static nm_status allocate(struct nmi_planner *p, nm_error *err)
         fits = nmi_add(bytes, plan->outputs[i].bytes, &bytes) && nmi_round_up(bytes, ALIGN, &bytes);
     }
     if (!fits || bytes > p->options->arena_limit) {
-        return nmi_fail(err, NM_ELIMIT,
-                        "these inputs need %zu bytes of memory, the limit session_bytes is %zu: raise "
-                        "nm_limits.session_bytes or run smaller inputs",
-                        bytes, p->options->arena_limit);
+        return nmi_fail(
+            err, NM_ELIMIT,
+            "these inputs need %zu bytes of memory, the limit session_bytes is %zu: raise "
+            "nm_limits.session_bytes or run smaller inputs",
+            bytes, p->options->arena_limit);
     }
     plan->arena_bytes = bytes;
     plan->memory = nmi_alloc(bytes);

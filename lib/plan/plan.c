@@ -54,21 +54,28 @@ static nm_status notes(struct nmi_planner *p, nm_error *err)
         const struct nmi_layer *layer = &p->layers[i];
         const struct nmi_impl *impl = &layer->impls[layer->choice];
         const double macs = nmi_layer_macs(layer);
-        const double zeros = layer->weight_elems > 0
-                                 ? (double)layer->zeros / (double)layer->weight_elems
-                                 : 0;
+        const double zeros =
+            layer->weight_elems > 0 ? (double)layer->zeros / (double)layer->weight_elems : 0;
         plan->layers[i] = (struct nmi_layer_note){
-            .node = layer->node->name, .op = layer->op->name, .implementation = impl_name(layer, impl),
+            .node = layer->node->name,
+            .op = layer->op->name,
+            .implementation = impl_name(layer, impl),
             .reason = layer->n_impls == 1 ? "the only one" : "least time, conversions included",
-            .candidates = candidate_list(p, layer), .seconds = impl->seconds, .macs = macs,
-            .nonzero_macs = macs * (1 - zeros), .sparsity = layer->weight ? zeros : -1};
+            .candidates = candidate_list(p, layer),
+            .seconds = impl->seconds,
+            .macs = macs,
+            .nonzero_macs = macs * (1 - zeros),
+            .sparsity = layer->weight ? zeros : -1};
         if (plan->layers[i].candidates == NULL) {
             return nmi_fail_memory(err, 2048, "planning");
         }
     }
-    plan->layers[p->n_layers] = (struct nmi_layer_note){
-        .node = "", .op = "output", .implementation = "copy", .reason = "", .candidates = "",
-        .sparsity = -1};
+    plan->layers[p->n_layers] = (struct nmi_layer_note){.node = "",
+                                                        .op = "output",
+                                                        .implementation = "copy",
+                                                        .reason = "",
+                                                        .candidates = "",
+                                                        .sparsity = -1};
     return NM_OK;
 }
 
@@ -93,8 +100,11 @@ nm_status nmi_plan_create(const struct nmi_network *network, const struct nmi_te
         return nmi_fail_memory(err, sizeof *made, "a plan");
     }
     made->threads = options->threads;
-    struct nmi_planner p = {.net = network, .graph = network->graph, .inputs = inputs,
-                            .options = options, .plan = made};
+    struct nmi_planner p = {.net = network,
+                            .graph = network->graph,
+                            .inputs = inputs,
+                            .options = options,
+                            .plan = made};
     nm_status status = work(&p, err);
     if (status != NM_OK) {
         made->steps = p.steps; /* their oneDNN objects */
@@ -104,7 +114,8 @@ nm_status nmi_plan_create(const struct nmi_network *network, const struct nmi_te
     }
     nmi_arena_free(&p.arena);
     made->seconds = nmi_now() - start;
-    nmi_log(options->log, 1, "planned %d layers in %d steps, %.2f s, arena %.1f MiB, expected %.3f ms",
+    nmi_log(options->log, 1,
+            "planned %d layers in %d steps, %.2f s, arena %.1f MiB, expected %.3f ms",
             made->n_layers, made->n_steps, made->seconds, (double)made->arena_bytes / 1048576,
             made->expected * 1e3);
     *plan = made;

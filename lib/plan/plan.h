@@ -30,8 +30,8 @@ struct nmi_plan_options {
     bool dense, fixed;
     int32_t effort;
     size_t arena_limit;
-    size_t folded_limit;  /* bytes of one constant made while planning */
-    double work_limit;    /* element operations of folding while planning */
+    size_t folded_limit; /* bytes of one constant made while planning */
+    double work_limit;   /* element operations of folding while planning */
     const struct nmi_log *log;
     struct nmi_cache *cache;
 };
@@ -89,9 +89,9 @@ struct nmi_step {
 };
 
 struct nmi_segment {
-    int32_t first, last;  /* steps [first, last) */
-    int32_t images;       /* how often the steps run; 1: once for the whole batch */
-    bool parallel;        /* threads take images; else they share each step */
+    int32_t first, last; /* steps [first, last) */
+    int32_t images;      /* how often the steps run; 1: once for the whole batch */
+    bool parallel;       /* threads take images; else they share each step */
 };
 
 /* For describe and profile: what was decided about a node and why. */
@@ -99,10 +99,10 @@ struct nmi_layer_note {
     const char *node, *op;
     const char *implementation; /* kernel or oneDNN's implementation */
     const char *reason;
-    const char *candidates;     /* "name ms, name ms, ..." */
-    double seconds;             /* expected */
-    double macs, nonzero_macs;  /* of one run of the step */
-    double sparsity;            /* of the weight, 0..1; -1: no weight */
+    const char *candidates;    /* "name ms, name ms, ..." */
+    double seconds;            /* expected */
+    double macs, nonzero_macs; /* of one run of the step */
+    double sparsity;           /* of the weight, 0..1; -1: no weight */
 };
 
 struct nmi_plan_output {
@@ -124,12 +124,12 @@ struct nmi_plan {
     struct nmi_plan_output *outputs; /* of the graph */
     int32_t n_outputs;
     int32_t threads;
-    int32_t max_tensors;  /* most tensors of an EVAL step */
-    size_t arena_bytes;   /* shared part, then `threads` local parts, then outputs */
+    int32_t max_tensors; /* most tensors of an EVAL step */
+    size_t arena_bytes;  /* shared part, then `threads` local parts, then outputs */
     size_t local_offset, local_stride, output_offset;
-    void *memory;         /* arena_bytes, 64-byte aligned */
-    double seconds;       /* planning took */
-    double expected;      /* of one run, in seconds, as measured layer by layer */
+    void *memory;    /* arena_bytes, 64-byte aligned */
+    double seconds;  /* planning took */
+    double expected; /* of one run, in seconds, as measured layer by layer */
 };
 
 /*
@@ -141,7 +141,8 @@ nm_status nmi_plan_create(const struct nmi_network *network, const struct nmi_te
                           nm_error *err);
 void nmi_plan_free(struct nmi_plan *plan);
 
-/* JSON: steps, kernels, layouts, candidates and reasons. step_seconds (may be NULL): the profile. */
+/* JSON: steps, kernels, layouts, candidates and reasons. step_seconds (may be NULL): the profile.
+ */
 void nmi_plan_describe(const struct nmi_plan *plan, const double *step_seconds, struct nmi_text *t);
 
 #endif

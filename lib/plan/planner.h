@@ -2,6 +2,7 @@
 /*
  * Inside lib/plan only: the state of one planning. The files in the order of the work:
  *   layers.c      facts of every value, live nodes, segments
+ *   layer_desc.c  descriptors of kernels
  *   candidates.c  implementations of each layer
  *   frames.c      frames of LANES
  *   measure.c     what each costs, conversions too
@@ -13,8 +14,8 @@
 #ifndef NM_PLAN_PLANNER_H
 #define NM_PLAN_PLANNER_H
 
-#include "lib/ops/attrs.h"
 #include "lib/base/checked.h"
+#include "lib/ops/attrs.h"
 #include "lib/plan/plan.h"
 #include "lib/sparse/csr.h"
 
@@ -42,11 +43,12 @@ struct nmi_layer {
     int32_t kind;        /* enum nmi_kind that kernels may do, or NMI_KIND_NONE */
     union nmi_desc desc; /* of that kind; layouts PLAIN */
     const float *weight; /* constant float weight, or NULL */
+    const float *scale;  /* of a Conv's output channels, or NULL */
     uint64_t weight_key; /* names it in the store of packed weights */
     struct nmi_csr_source csr;
     int64_t weight_elems, zeros;
-    const float *bias;   /* constant, or NULL */
-    int64_t out_elems;   /* of output 0 */
+    const float *bias;          /* constant, or NULL */
+    int64_t out_elems;          /* of output 0 */
     struct nmi_image out_image; /* output 0, when it is an image */
     struct nmi_impl impls[NMI_MAX_IMPLS];
     int32_t n_impls, choice;
@@ -56,12 +58,12 @@ struct nmi_layer {
 
 /* A buffer: lifetime in steps, place after memory.c. */
 struct nmi_buffer {
-    size_t bytes;      /* of one image when made in a segment of several, else of all */
+    size_t bytes; /* of one image when made in a segment of several, else of all */
     int32_t first, last;
-    int32_t alias;     /* lies in the memory of that buffer, or NMI_NONE */
-    int32_t segment;   /* where it was made */
-    bool local;        /* used in the segment that makes it only */
-    bool shared;       /* two values lie in it: never written in place */
+    int32_t alias;   /* lies in the memory of that buffer, or NMI_NONE */
+    int32_t segment; /* where it was made */
+    bool local;      /* used in the segment that makes it only */
+    bool shared;     /* two values lie in it: never written in place */
     size_t offset;
 };
 
@@ -82,7 +84,7 @@ struct nmi_value_state {
     bool crosses;     /* used outside the segment that makes it */
     bool nonnegative; /* behind a ReLU: zero is as good as -inf in the frame of a max-pool */
     bool wants_zero, wants_low; /* LANES consumers need this fill in the frame */
-    int32_t halo[4];  /* what its LANES consumers need */
+    int32_t halo[4];            /* what its LANES consumers need */
     struct nmi_form forms[NMI_MAX_FORMS];
     int32_t n_forms;
     double convert[25]; /* choose.c: seconds from kind to kind; < 0 not known */
@@ -99,20 +101,20 @@ struct nmi_planner {
     struct nmi_value_state *values;
     struct nmi_layer *layers;
     int32_t n_layers;
-    int64_t batch;       /* images of the inputs; 1 when there is no batch */
-    bool any_sparse;     /* some layer may run sparse: LANES are worth looking at */
-    uint32_t kinds;      /* bit k: layout kind k is used by some convolution */
+    int64_t batch;           /* images of the inputs; 1 when there is no batch */
+    bool any_sparse;         /* some layer may run sparse: LANES are worth looking at */
+    uint32_t kinds;          /* bit k: layout kind k is used by some convolution */
     int32_t *segment_images; /* by segment */
     int32_t n_segments;
     struct nmi_buffer *buffers;
     int32_t n_buffers;
-    struct nmi_step *steps;  /* plan->n_steps of them */
+    struct nmi_step *steps; /* plan->n_steps of them */
 };
 
 /* layers.c */
 nm_status nmi_plan_layers(struct nmi_planner *p, nm_error *err);
-/* The tensor of a value as a layer sees it: dims[0] = 1 inside a segment of several images when it is
- * batched; data when known. */
+/* The tensor of a value as a layer sees it: dims[0] = 1 inside a segment of several images when it
+ * is batched; data when known. */
 struct nmi_tensor nmi_layer_tensor(const struct nmi_planner *p, const struct nmi_layer *layer,
                                    int32_t value);
 /* The image (PLAIN) of a rank 3 or 4 tensor; rank 3 has height 1. */
@@ -120,6 +122,12 @@ struct nmi_image nmi_tensor_image(const struct nmi_tensor *t);
 /* The axis of a Concat, counted from the front. */
 int64_t nmi_concat_axis(const struct nmi_planner *p, const struct nmi_node *node);
 int32_t nmi_layer_threads(const struct nmi_planner *p, const struct nmi_layer *layer);
+
+/* layer_desc.c: kind, desc, weight and bias of a layer; NMI_KIND_NONE when only evaluation will do
+ */
+nm_status nmi_plan_describe_layer(struct nmi_planner *p, struct nmi_layer *layer, nm_error *err);
+/* Every image operand has the output's shape; the others are known. */
+bool nmi_same_shapes(const struct nmi_planner *p, const struct nmi_layer *layer);
 
 /* candidates.c */
 nm_status nmi_plan_candidates(struct nmi_planner *p, nm_error *err);
@@ -170,16 +178,16 @@ struct nmi_want {
     bool exact;
 };
 /* The value in that layout, converted by new steps when need be; *form says what it really is. */
-nm_status nmi_get_form(struct nmi_planner *p, int32_t layer, int32_t value, const struct nmi_want *want,
-                       struct nmi_form *form, nm_error *err);
+nm_status nmi_get_form(struct nmi_planner *p, int32_t layer, int32_t value,
+                       const struct nmi_want *want, struct nmi_form *form, nm_error *err);
 /* Registers out 0 of a layer, fills its frame, and makes the row-major form that borders need. */
 nm_status nmi_put_form(struct nmi_planner *p, int32_t layer, int32_t value,
                        const struct nmi_layout *layout, struct nmi_ref ref, nm_error *err);
 /* Where a new value goes: the caller's output when it can lie there, else a buffer. */
 struct nmi_ref nmi_value_place(struct nmi_planner *p, int32_t layer, int32_t value,
                                const struct nmi_layout *layout);
-/* Parts and scratch of a kernel step, and oneDNN objects (one for each thread that may run the step at
- * the same time) and scratch of the other kind; step must be the newest. */
+/* Parts and scratch of a kernel step, and oneDNN objects (one for each thread that may run the step
+ * at the same time) and scratch of the other kind; step must be the newest. */
 nm_status nmi_kernel_scratch(struct nmi_planner *p, int32_t layer, struct nmi_step *step);
 nm_status nmi_dnnl_objects(struct nmi_planner *p, struct nmi_step *step, int32_t kind,
                            enum nmi_dnnl_algo algo, nm_error *err);

@@ -51,8 +51,8 @@ static nm_status add(struct nmi_weights *w, uint64_t key, size_t bytes, void *pa
 {
     if (w->count == w->capacity) {
         size_t capacity = w->capacity ? 2 * w->capacity : 64;
-        struct entry *grown = nmi_realloc(w->entries, w->capacity * sizeof *grown,
-                                          capacity * sizeof *grown);
+        struct entry *grown =
+            nmi_realloc(w->entries, w->capacity * sizeof *grown, capacity * sizeof *grown);
         if (grown == NULL) {
             return nmi_fail_memory(err, capacity * sizeof *grown, "the store of packed weights");
         }

@@ -16,8 +16,8 @@ void nmi_weights_free(struct nmi_weights *weights);
 /* Writes the packed form into bytes of nmi_alloc'd memory. */
 typedef nm_status (*nmi_pack_fn)(void *context, void *packed, nm_error *err);
 
-/* The packed form with this key (constant and packing, hashed with nmi_hash), made by pack when it is
- * not there yet. *packed lives as long as the store. */
+/* The packed form with this key (constant and packing, hashed with nmi_hash), made by pack when it
+ * is not there yet. *packed lives as long as the store. */
 nm_status nmi_weights_get(struct nmi_weights *weights, uint64_t key, size_t bytes, nmi_pack_fn pack,
                           void *context, const void **packed, nm_error *err);
 

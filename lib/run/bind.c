@@ -24,11 +24,12 @@ static int32_t find(const struct nmi_graph *g, const int32_t *ids, int32_t n, co
 static nm_status check_dims(const struct nmi_value *v, const nm_tensor *t, nm_error *err)
 {
     if (t->rank < 0 || t->rank > NM_MAX_DIMS) {
-        return nmi_fail(err, NM_ESHAPE, "input %s: rank %d is not in 0..%d", v->name, t->rank, NM_MAX_DIMS);
+        return nmi_fail(err, NM_ESHAPE, "input %s: rank %d is not in 0..%d", v->name, t->rank,
+                        NM_MAX_DIMS);
     }
     if (v->rank >= 0 && t->rank != v->rank) {
-        return nmi_fail(err, NM_ESHAPE, "input %s: rank is %d, the model expects %d", v->name, t->rank,
-                        v->rank);
+        return nmi_fail(err, NM_ESHAPE, "input %s: rank is %d, the model expects %d", v->name,
+                        t->rank, v->rank);
     }
     for (int32_t i = 0; i < t->rank; i++) {
         if (t->dims[i] < 0) {
@@ -36,8 +37,9 @@ static nm_status check_dims(const struct nmi_value *v, const nm_tensor *t, nm_er
                             v->name, i, (long long)t->dims[i]);
         }
         if (v->rank >= 0 && nmi_dim_known(v->dims[i]) && v->dims[i] != t->dims[i]) {
-            return nmi_fail(err, NM_ESHAPE, "input %s: dimension %d is %lld, the model expects %lld",
-                            v->name, i, (long long)t->dims[i], (long long)v->dims[i]);
+            return nmi_fail(err, NM_ESHAPE,
+                            "input %s: dimension %d is %lld, the model expects %lld", v->name, i,
+                            (long long)t->dims[i], (long long)v->dims[i]);
         }
     }
     return NM_OK;
@@ -53,14 +55,15 @@ static nm_status bind_input(const struct nmi_value *v, const nm_tensor *t, bool 
     }
     NMI_TRY(check_dims(v, t, err));
     if (!nmi_tensor_bytes((int32_t)t->type, t->rank, t->dims, &bytes)) {
-        return nmi_fail(err, NM_ELIMIT, "input %s: its size in bytes does not fit an address", v->name);
+        return nmi_fail(err, NM_ELIMIT, "input %s: its size in bytes does not fit an address",
+                        v->name);
     }
     if (need_data && bytes > 0 && t->data == NULL) {
         return nmi_fail(err, NM_EINVAL, "input %s: data is NULL", v->name);
     }
     if (t->data != NULL && t->capacity < bytes) {
-        return nmi_fail(err, NM_EINVAL, "input %s: capacity is %zu bytes, its shape needs %zu", v->name,
-                        t->capacity, bytes);
+        return nmi_fail(err, NM_EINVAL, "input %s: capacity is %zu bytes, its shape needs %zu",
+                        v->name, t->capacity, bytes);
     }
     *out = (struct nmi_tensor){.type = t->type, .rank = t->rank, .data = t->data};
     memcpy(out->dims, t->dims, (size_t)t->rank * sizeof *t->dims);
@@ -68,7 +71,8 @@ static nm_status bind_input(const struct nmi_value *v, const nm_tensor *t, bool 
 }
 
 /* Dimensions of one name must be of one size. */
-static nm_status check_symbols(const struct nmi_graph *g, const struct nmi_tensor *tensors, nm_error *err)
+static nm_status check_symbols(const struct nmi_graph *g, const struct nmi_tensor *tensors,
+                               nm_error *err)
 {
     for (int32_t i = 0; i < g->n_inputs; i++) {
         const struct nmi_value *v = &g->values[g->inputs[i]];
@@ -80,7 +84,8 @@ static nm_status check_symbols(const struct nmi_graph *g, const struct nmi_tenso
                     if (w->dims[m] == v->dims[k] && tensors[j].dims[m] != tensors[i].dims[k]) {
                         return nmi_fail(err, NM_ESHAPE,
                                         "input %s: dimension %d (%s) is %lld, but %lld in input %s",
-                                        v->name, k, g->symbols[symbol], (long long)tensors[i].dims[k],
+                                        v->name, k, g->symbols[symbol],
+                                        (long long)tensors[i].dims[k],
                                         (long long)tensors[j].dims[m], w->name);
                     }
                 }
@@ -91,10 +96,12 @@ static nm_status check_symbols(const struct nmi_graph *g, const struct nmi_tenso
 }
 
 nm_status nmi_bind_inputs(const struct nmi_graph *g, const nm_tensor *in, size_t n_in,
-                          const bool *keyed, bool need_data, struct nmi_tensor *tensors, nm_error *err)
+                          const bool *keyed, bool need_data, struct nmi_tensor *tensors,
+                          nm_error *err)
 {
     if (n_in != (size_t)g->n_inputs) {
-        return nmi_fail(err, NM_EINVAL, "%zu inputs were given, the model has %d", n_in, g->n_inputs);
+        return nmi_fail(err, NM_EINVAL, "%zu inputs were given, the model has %d", n_in,
+                        g->n_inputs);
     }
     for (int32_t i = 0; i < g->n_inputs; i++) {
         tensors[i].type = NM_TYPE_NONE;

@@ -5,8 +5,8 @@
 
 #include "lib/plan/plan.h"
 
-/* Fills tensors[n_inputs of the graph] in the graph's order: type, rank, dims, data. need_data: every
- * input must bring its elements; else only those in keyed[]. */
+/* Fills tensors[n_inputs of the graph] in the graph's order: type, rank, dims, data. need_data:
+ * every input must bring its elements; else only those in keyed[]. */
 nm_status nmi_bind_inputs(const struct nmi_graph *g, const nm_tensor *in, size_t n_in,
                           const bool *keyed, bool need_data, struct nmi_tensor *tensors,
                           nm_error *err);

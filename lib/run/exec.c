@@ -63,8 +63,12 @@ static nm_status run_eval(const struct worker *w, const struct nmi_step *step, i
         tensors[i].data = resolve(w, &step->tensor_refs[i], image);
         in[i] = tensors[i].type == NM_TYPE_NONE ? NULL : &tensors[i];
     }
-    const struct nmi_eval e = {.attrs = step->node->attrs, .opset = step->node->opset, .in = in,
-                               .n_in = step->n_in, .out = tensors + step->n_in, .n_out = step->n_out,
+    const struct nmi_eval e = {.attrs = step->node->attrs,
+                               .opset = step->node->opset,
+                               .in = in,
+                               .n_in = step->n_in,
+                               .out = tensors + step->n_in,
+                               .n_out = step->n_out,
                                .scratch = resolve(w, &step->refs[NMI_REF_SCRATCH], image),
                                .name = step->node->name};
     return step->op->eval(&e, w->err);
@@ -83,10 +87,14 @@ static nm_status run_step(const struct worker *w, const struct nmi_step *step, i
         memcpy(p[NMI_REF_Y], p[NMI_REF_X], step->bytes);
         return NM_OK;
     }
-    struct kernel_call call = {step, {.x = p[NMI_REF_X], .w = p[NMI_REF_W],
-                                      .packed = p[NMI_REF_PACKED], .bias = p[NMI_REF_BIAS],
-                                      .res = p[NMI_REF_RES], .y = p[NMI_REF_Y],
-                                      .scratch = p[NMI_REF_SCRATCH]}};
+    struct kernel_call call = {step,
+                               {.x = p[NMI_REF_X],
+                                .w = p[NMI_REF_W],
+                                .packed = p[NMI_REF_PACKED],
+                                .bias = p[NMI_REF_BIAS],
+                                .res = p[NMI_REF_RES],
+                                .y = p[NMI_REF_Y],
+                                .scratch = p[NMI_REF_SCRATCH]}};
     if (step->kind == NMI_STEP_DNNL) {
         nm_status status = nmi_dnnl_run(step->dnnl[step->n_objects > 1 ? w->index : 0], &call.args);
         return status == NM_OK ? NM_OK
@@ -128,12 +136,12 @@ static void run_images(void *context, int part, int parts)
     const struct nmi_plan *plan = crew->run->plan;
     const int64_t images = crew->segment->images;
     nm_error err = {NM_OK, ""};
-    const struct worker w = {crew->run, part, 1,
-                             (char *)plan->memory + plan->local_offset +
-                                 (size_t)part * plan->local_stride,
-                             &err};
+    const struct worker w = {
+        crew->run, part, 1,
+        (char *)plan->memory + plan->local_offset + (size_t)part * plan->local_stride, &err};
     nm_status status = NM_OK;
-    for (int64_t i = part * images / parts; i < (part + 1) * images / parts && status == NM_OK; i++) {
+    for (int64_t i = part * images / parts; i < (part + 1) * images / parts && status == NM_OK;
+         i++) {
         status = run_image(&w, crew->segment, (int32_t)i);
     }
     if (status != NM_OK && __atomic_exchange_n(&crew->status, status, __ATOMIC_SEQ_CST) == NM_OK &&
@@ -154,7 +162,8 @@ nm_status nmi_exec(const struct nmi_run *run, nm_error *err)
             NMI_TRY(crew.status);
             continue;
         }
-        const struct worker w = {run, 0, plan->threads, (char *)plan->memory + plan->local_offset, err};
+        const struct worker w = {run, 0, plan->threads, (char *)plan->memory + plan->local_offset,
+                                 err};
         for (int32_t image = 0; image < segment->images; image++) {
             NMI_TRY(run_image(&w, segment, image));
         }

@@ -8,8 +8,8 @@
 /* The caller's memory and the working space of one run. */
 struct nmi_run {
     const struct nmi_plan *plan;
-    const void *const *inputs; /* by graph input */
-    void *const *outputs;      /* by graph output */
+    const void *const *inputs;          /* by graph input */
+    void *const *outputs;               /* by graph output */
     struct nmi_tensor *tensors;         /* threads x max_tensors */
     const struct nmi_tensor **pointers; /* the same */
     double *step_seconds;               /* plan->n_steps: time of each step, summed over images */

@@ -39,7 +39,8 @@ struct nmi_session {
     atomic_flag busy;
 };
 
-/* ---- create ----------------------------------------------------------------------------------------- */
+/* ---- create
+ * ----------------------------------------------------------------------------------------- */
 
 static nm_status resolve_isa(const nm_session_options *o, nm_isa *isa, nm_error *err)
 {
@@ -96,8 +97,9 @@ static nm_status make_room(struct nmi_session *s, const nm_session_options *o, n
     if (o->cache_file != NULL) {
         s->cache_file = nmi_arena_string(&s->arena, o->cache_file, strlen(o->cache_file));
     }
-    if (s->keyed == NULL || s->inputs == NULL || s->in_pointers == NULL || s->out_pointers == NULL ||
-        s->plans == NULL || (o->cache_file != NULL && s->cache_file == NULL)) {
+    if (s->keyed == NULL || s->inputs == NULL || s->in_pointers == NULL ||
+        s->out_pointers == NULL || s->plans == NULL ||
+        (o->cache_file != NULL && s->cache_file == NULL)) {
         return nmi_fail_memory(err, (n_in + n_out) * sizeof *s->inputs, "a session");
     }
     return nmi_shape_inputs(g, s->keyed, err);
@@ -145,7 +147,8 @@ void nmi_session_free(struct nmi_session *s)
     nmi_free(s);
 }
 
-/* ---- plans by shape ----------------------------------------------------------------------------------- */
+/* ---- plans by shape
+ * ----------------------------------------------------------------------------------- */
 
 static bool same_tensor(const struct nmi_tensor *a, const struct nmi_tensor *b, bool keyed)
 {
@@ -205,7 +208,8 @@ static nm_status remember_inputs(struct nmi_session *s, struct planned *planned,
         *t = s->inputs[i];
         t->data = NULL;
         if (s->keyed[i] && nmi_tensor_bytes((int32_t)t->type, t->rank, t->dims, &bytes)) {
-            t->data = nmi_arena_copy(&planned->arena, bytes ? s->inputs[i].data : "", bytes ? bytes : 1);
+            t->data =
+                nmi_arena_copy(&planned->arena, bytes ? s->inputs[i].data : "", bytes ? bytes : 1);
             if (t->data == NULL) {
                 return nmi_fail_memory(err, bytes, "a plan");
             }
@@ -222,8 +226,8 @@ static nm_status make_plan(struct nmi_session *s, struct planned *planned, nm_er
     const size_t tensors = (size_t)plan->threads * (size_t)plan->max_tensors + 1;
     planned->tensors = nmi_arena_array(&planned->arena, tensors, sizeof *planned->tensors);
     planned->pointers = nmi_arena_array(&planned->arena, tensors, sizeof *planned->pointers);
-    planned->step_seconds = nmi_arena_array(&planned->arena, (size_t)plan->n_steps + 1,
-                                            sizeof *planned->step_seconds);
+    planned->step_seconds =
+        nmi_arena_array(&planned->arena, (size_t)plan->n_steps + 1, sizeof *planned->step_seconds);
     if (planned->tensors == NULL || planned->pointers == NULL || planned->step_seconds == NULL) {
         return nmi_fail_memory(err, tensors * sizeof *planned->tensors, "a plan");
     }
@@ -248,7 +252,8 @@ static nm_status plan_for(struct nmi_session *s, nm_error *err)
     return NM_OK;
 }
 
-/* ---- calls ---------------------------------------------------------------------------------------------- */
+/* ---- calls
+ * ---------------------------------------------------------------------------------------------- */
 
 static nm_status prepare(struct nmi_session *s, const nm_tensor *in, size_t n_in, bool need_data,
                          nm_error *err)
@@ -266,8 +271,8 @@ static nm_status run(struct nmi_session *s, const nm_tensor *in, size_t n_in, nm
     for (int32_t i = 0; i < s->network->graph->n_inputs; i++) {
         s->in_pointers[i] = s->inputs[i].data;
     }
-    const struct nmi_run r = {planned->plan, s->in_pointers, s->out_pointers, planned->tensors,
-                              planned->pointers, planned->step_seconds};
+    const struct nmi_run r = {planned->plan,    s->in_pointers,    s->out_pointers,
+                              planned->tensors, planned->pointers, planned->step_seconds};
     const int old = nmi_threads_enter(planned->plan->threads);
     const uint32_t fp = nmi_fp_enter();
     nm_status status = nmi_exec(&r, err);
@@ -279,7 +284,8 @@ static nm_status run(struct nmi_session *s, const nm_tensor *in, size_t n_in, nm
 static nm_status enter(struct nmi_session *s, nm_error *err)
 {
     return atomic_flag_test_and_set(&s->busy)
-               ? nmi_fail(err, NM_EBUSY, "the session is in use by another thread: one session, one thread")
+               ? nmi_fail(err, NM_EBUSY,
+                          "the session is in use by another thread: one session, one thread")
                : NM_OK;
 }
 
@@ -292,7 +298,8 @@ nm_status nmi_session_run(struct nmi_session *s, const nm_tensor *in, size_t n_i
     return status;
 }
 
-nm_status nmi_session_prepare(struct nmi_session *s, const nm_tensor *in, size_t n_in, nm_error *err)
+nm_status nmi_session_prepare(struct nmi_session *s, const nm_tensor *in, size_t n_in,
+                              nm_error *err)
 {
     NMI_TRY(enter(s, err));
     nm_status status = prepare(s, in, n_in, false, err);
@@ -313,24 +320,28 @@ static void describe_memory(const struct nmi_session *s, struct nmi_text *t)
     nmi_json_close(t, '}');
 }
 
-static nm_status describe(struct nmi_session *s, nm_describe what, struct nmi_text *t, nm_error *err)
+static nm_status describe(struct nmi_session *s, nm_describe what, struct nmi_text *t,
+                          nm_error *err)
 {
     if (what == NM_DESCRIBE_MEMORY) {
         describe_memory(s, t);
         return NM_OK;
     }
     if (what != NM_DESCRIBE_PLAN && what != NM_DESCRIBE_PROFILE) {
-        return nmi_fail(err, NM_EINVAL, "a session describes plan, memory or profile, not %d", (int)what);
+        return nmi_fail(err, NM_EINVAL, "a session describes plan, memory or profile, not %d",
+                        (int)what);
     }
     if (s->n_plans == 0) {
-        return nmi_fail(err, NM_EINVAL, "the session has no plan yet: call nm_session_prepare or nm_run");
+        return nmi_fail(err, NM_EINVAL,
+                        "the session has no plan yet: call nm_session_prepare or nm_run");
     }
     const struct planned *planned = &s->plans[s->current];
     nmi_plan_describe(planned->plan, what == NM_DESCRIBE_PROFILE ? planned->step_seconds : NULL, t);
     return NM_OK;
 }
 
-nm_status nmi_session_describe(struct nmi_session *s, nm_describe what, struct nmi_text *t, nm_error *err)
+nm_status nmi_session_describe(struct nmi_session *s, nm_describe what, struct nmi_text *t,
+                               nm_error *err)
 {
     NMI_TRY(enter(s, err));
     nm_status status = describe(s, what, t, err);

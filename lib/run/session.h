@@ -18,7 +18,8 @@ void nmi_session_free(struct nmi_session *session);
 /* As nm_run, nm_session_prepare and nm_session_describe. */
 nm_status nmi_session_run(struct nmi_session *s, const nm_tensor *in, size_t n_in, nm_tensor *out,
                           size_t n_out, nm_error *err);
-nm_status nmi_session_prepare(struct nmi_session *s, const nm_tensor *in, size_t n_in, nm_error *err);
+nm_status nmi_session_prepare(struct nmi_session *s, const nm_tensor *in, size_t n_in,
+                              nm_error *err);
 nm_status nmi_session_describe(struct nmi_session *s, nm_describe what, struct nmi_text *t,
                                nm_error *err);
 

@@ -34,7 +34,7 @@ static void walk(const struct nmi_csr_source *s, int32_t *at, int32_t *col, floa
                 at[r + 1]++;
             } else {
                 col[at[r]] = s->transposed ? i : j;
-                val[at[r]++] = v;
+                val[at[r]++] = s->scale != NULL ? s->scale[r] * v : v;
             }
         }
     }
@@ -120,7 +120,8 @@ int32_t nmi_weighted_nodes(const struct nmi_graph *g, struct nmi_weight_info *ou
             continue;
         }
         if (out != NULL && n < max) {
-            out[n] = (struct nmi_weight_info){i, node->inputs[1], c, elems, nmi_zeros(c->data, elems)};
+            out[n] =
+                (struct nmi_weight_info){i, node->inputs[1], c, elems, nmi_zeros(c->data, elems)};
         }
         n++;
     }

@@ -13,15 +13,17 @@
 struct nmi_csr_source {
     const float *w;
     int32_t rows, cols;
-    bool transposed; /* w is [cols][rows] (Gemm with transB = 0, MatMul) */
-    bool keep_zeros; /* store every element: a dense layer through a sparse kernel */
+    bool transposed;    /* w is [cols][rows] (Gemm with transB = 0, MatMul) */
+    const float *scale; /* of each row (not when transposed), or NULL */
+    bool keep_zeros;    /* store every element: a dense layer through a sparse kernel */
 };
 
 /* Builds *csr in one block (*memory, freed with nmi_free). NM_ELIMIT beyond 2^31 - 1 nonzeros. */
 nm_status nmi_csr_build(const struct nmi_csr_source *source, struct nmi_csr *csr, void **memory,
                         nm_error *err);
 
-/* Row starts monotone, columns ascending and in range, counts equal: all that a packer relies on. */
+/* Row starts monotone, columns ascending and in range, counts equal: all that a packer relies on.
+ */
 nm_status nmi_csr_verify(const struct nmi_csr *csr, nm_error *err);
 
 /* Elements that are exactly zero (of either sign). */

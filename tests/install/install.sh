@@ -76,6 +76,11 @@ library() {
     for name in $(sed -n '/NM_API/,/;/p' include/nm/nm.h | grep -oE '\bnm_[a-z0-9_]+\(' | tr -d '('); do
         echo "$exported" | grep -qx "$name" || fail "$name is in nm.h but not exported"
     done
+    # Prefixes and macros that NetworkManager uses in its libnm (libnm.so.0).
+    theirs='setting|device|ip|client|utils|vpn|connection|tc|object|simple|state|version_info|range'
+    ! echo "$exported" | grep -E "^nm_($theirs)(_|\$)" || fail 'a name that NetworkManager may own'
+    ! grep -E 'define NM_(API_VERSION|VERSION|M[A-Z]+_VERSION|(CHECK|ENCODE)_VERSION|DEVICE|STATE)\b' \
+        include/nm/nm.h || fail 'a macro of NetworkManager'
     for needed in $(readelf -d "$so" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p'); do
         case $needed in
         libdnnl.so.*|libprotobuf-c.so.1|libgomp.so.1|libomp.so*|libm.so.6|libc.so.6|ld-linux-*) ;;

@@ -102,7 +102,7 @@ static struct nmi_gemm_desc random_product(void)
 
 START_TEST(gemm_random_shapes_agree)
 {
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 200; i++) {
         struct nmi_gemm_desc d = random_product();
         ck_assert(check(&d));
     }
@@ -206,5 +206,5 @@ int main(void)
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
-    return failed ? 1 : 0;
+    return dc_finish(failed);
 }

@@ -62,8 +62,7 @@ static struct loaded again(const struct nmi_graph *g, bool sparse)
     return l;
 }
 
-/* ---- equality
- * ------------------------------------------------------------------------------------ */
+/* ---- equality -------------------------------------------------------------------------------- */
 
 static void same_constant(const struct nmi_constant *a, const struct nmi_constant *b)
 {
@@ -158,8 +157,7 @@ static void same_graph(const struct nmi_graph *a, const struct nmi_graph *b)
     }
 }
 
-/* ---- cases
- * --------------------------------------------------------------------------------------- */
+/* ---- cases ----------------------------------------------------------------------------------- */
 
 static void put_network(struct onnx_build *b)
 {
@@ -334,8 +332,7 @@ START_TEST(export_peak_memory_small)
 }
 END_TEST
 
-/* ---- real files
- * ---------------------------------------------------------------------------------- */
+/* ---- real files ------------------------------------------------------------------------------ */
 
 #define TESTDATA "/usr/share/libonnx-testdata/data/node"
 

@@ -17,8 +17,7 @@ static const struct nmi_value *output(const struct onnx_result *r, int i)
     return &r->graph->values[r->graph->outputs[i]];
 }
 
-/* ---- what is read
- * -------------------------------------------------------------------------------- */
+/* ---- what is read ---------------------------------------------------------------------------- */
 
 START_TEST(import_network_read_with_attributes_and_shapes)
 {
@@ -225,8 +224,7 @@ START_TEST(import_metadata_kept)
 }
 END_TEST
 
-/* ---- hostile files
- * ------------------------------------------------------------------------------- */
+/* ---- hostile files --------------------------------------------------------------------------- */
 
 static void *sample(size_t *size)
 {

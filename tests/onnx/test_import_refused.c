@@ -7,8 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- refusals
- * ------------------------------------------------------------------------------------ */
+/* ---- refusals -------------------------------------------------------------------------------- */
 
 START_TEST(import_opset_outside_7_to_21_refused)
 {
@@ -208,8 +207,7 @@ START_TEST(import_names_given_twice_refused)
 }
 END_TEST
 
-/* ---- attributes
- * ---------------------------------------------------------------------------------- */
+/* ---- attributes ------------------------------------------------------------------------------ */
 
 static struct onnx_result import_conv(const char *name, const char *ints, const char *text,
                                       int64_t i)

@@ -50,8 +50,7 @@ static struct nmi_mark open_tensor(struct onnx_build *b, int32_t type, const cha
     return mark;
 }
 
-/* ---- raw bytes ----------------------------------------------------------------------------------
- */
+/* ---- raw bytes ------------------------------------------------------------------------------- */
 
 static const int32_t types[] = {NM_F32, NM_U8,  NM_I8,  NM_U16, NM_I16, NM_I32,
                                 NM_I64, NM_F16, NM_F64, NM_U32, NM_U64, NM_BF16};
@@ -101,8 +100,7 @@ START_TEST(tensor_large_raw_at_any_offset_not_copied)
 }
 END_TEST
 
-/* ---- typed fields -------------------------------------------------------------------------------
- */
+/* ---- typed fields ---------------------------------------------------------------------------- */
 
 static void put_varint(unsigned char *bytes, size_t *n, uint64_t v)
 {
@@ -223,8 +221,7 @@ START_TEST(tensor_data_in_wrong_field_refused)
 }
 END_TEST
 
-/* ---- what does not fit
- * --------------------------------------------------------------------------- */
+/* ---- what does not fit ----------------------------------------------------------------------- */
 
 START_TEST(tensor_header_that_makes_no_sense_refused)
 {
@@ -296,8 +293,7 @@ START_TEST(tensor_without_data_or_with_too_many_fields_refused)
 }
 END_TEST
 
-/* ---- sparse
- * -------------------------------------------------------------------------------------- */
+/* ---- sparse ---------------------------------------------------------------------------------- */
 
 static struct onnx_result read_sparse(const char *dims, const char *values, const char *indices,
                                       const int64_t *at, size_t n_at)

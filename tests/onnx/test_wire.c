@@ -110,8 +110,7 @@ START_TEST(scan_two_weights_and_unknown_field_all_taken_out)
 }
 END_TEST
 
-/* ---- damage -------------------------------------------------------------------------------------
- */
+/* ---- damage ---------------------------------------------------------------------------------- */
 
 START_TEST(scan_every_truncation_survived)
 {
@@ -194,8 +193,7 @@ START_TEST(scan_malformed_bytes_refused)
 }
 END_TEST
 
-/* ---- limits -------------------------------------------------------------------------------------
- */
+/* ---- limits ---------------------------------------------------------------------------------- */
 
 /* graph > node > attribute > graph > ...: `messages` messages, from the inside out. */
 static unsigned char *deep_model(size_t messages, size_t *size)
@@ -359,8 +357,7 @@ START_TEST(decode_every_failed_allocation_reported)
 }
 END_TEST
 
-/* ---- real files
- * ---------------------------------------------------------------------------------- */
+/* ---- real files ------------------------------------------------------------------------------ */
 
 #define TESTDATA "/usr/share/libonnx-testdata/data/node"
 

@@ -105,6 +105,21 @@ START_TEST(zero_channels_pass_depthwise_and_pooling)
 }
 END_TEST
 
+START_TEST(zero_constants_before_depthwise_stay)
+{
+    struct builder b;
+    int32_t x = conv(&b, "a", start(&b, 151), (int64_t[]){5, 3, 1}, 0);
+    empty(&b, 1, 0.5f);
+    x = build_conv(&b, "depthwise", x, (int64_t[]){5, 1, 1}, 0);
+    ((struct nmi_conv_attrs *)build_attrs(&b))->group = 5;
+    build_output(&b, conv(&b, "b", x, (int64_t[]){2, 5, 1}, 0));
+    struct nmi_graph *g = optimised(b.g, NULL);
+    ck_assert_int_eq(channels(g, 0), 5);
+    check_same(b.g, g, 2);
+    build_end(&b);
+}
+END_TEST
+
 START_TEST(zero_channels_run_on_into_what_they_alone_fed)
 {
     struct builder b;
@@ -180,6 +195,7 @@ int main(void)
     tcase_add_test(t, zero_channels_behind_relu_go_with_their_readers_inputs);
     tcase_add_test(t, zero_constants_go_into_biases_without_padding);
     tcase_add_test(t, zero_channels_pass_depthwise_and_pooling);
+    tcase_add_test(t, zero_constants_before_depthwise_stay);
     tcase_add_test(t, zero_channels_run_on_into_what_they_alone_fed);
     tcase_add_test(t, zero_channels_all_leave_one);
     tcase_add_test(t, zero_channels_that_others_see_stay);

@@ -79,7 +79,8 @@ static void add_pool(struct net *n)
 
 static void add_pointwise(struct net *n)
 {
-    static const uint16_t ops[] = {NMI_OP_Relu, NMI_OP_Sigmoid, NMI_OP_Tanh, NMI_OP_Add, NMI_OP_Mul};
+    static const uint16_t ops[] = {NMI_OP_Relu, NMI_OP_Sigmoid, NMI_OP_Tanh, NMI_OP_Add,
+                                   NMI_OP_Mul};
     const int32_t k = pick(n, 5);
     if (k < 3) {
         n->x = build_node(&n->b, ops[k], "unary", IDS(n->x));
@@ -105,7 +106,8 @@ static void add_residual(struct net *n)
     add_conv(n, true);
     struct nmi_node *node = &n->b.g->nodes[n->b.g->n_nodes - 1];
     int32_t *inputs = nmi_arena_array(&n->b.g->arena, 4, sizeof *inputs);
-    memcpy(inputs, (int32_t[]){node->inputs[0], node->inputs[1], NMI_NONE, older}, 4 * sizeof *inputs);
+    memcpy(inputs, (int32_t[]){node->inputs[0], node->inputs[1], NMI_NONE, older},
+           4 * sizeof *inputs);
     node->inputs = inputs;
     node->n_inputs = 4;
     ((struct nmi_conv_attrs *)node->attrs)->residual = 1;
@@ -148,7 +150,8 @@ static void make_net(struct net *n, uint64_t seed, double sparsity)
     }
 }
 
-/* ---- running ---------------------------------------------------------------------------------------- */
+/* ---- running
+ * ---------------------------------------------------------------------------------------- */
 
 struct result {
     nm_tensor out[2];
@@ -250,11 +253,13 @@ static double difference(const nm_tensor *a, const nm_tensor *want)
     return worst / largest;
 }
 
-static void check_close(const struct result *r, const struct result *want, uint64_t seed, const char *how)
+static void check_close(const struct result *r, const struct result *want, uint64_t seed,
+                        const char *how)
 {
     for (size_t i = 0; i < r->n; i++) {
         ck_assert_int_eq(r->out[i].rank, want->out[i].rank);
-        ck_assert_mem_eq(r->out[i].dims, want->out[i].dims, (size_t)want->out[i].rank * sizeof(int64_t));
+        ck_assert_mem_eq(r->out[i].dims, want->out[i].dims,
+                         (size_t)want->out[i].rank * sizeof(int64_t));
         const double d = difference(&r->out[i], &want->out[i]);
         ck_assert_msg(d < 1e-4, "seed %lu, %s: output %zu differs by %g of max|y|",
                       (unsigned long)seed, how, i, d);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { GUARD = 16 }; /* floats before and behind each buffer */
 static const float canary = 12345.678f;
@@ -16,8 +17,23 @@ uint64_t dc_start(const char *suite)
 {
     const char *text = getenv("NM_SEED");
     state = text ? strtoull(text, NULL, 0) : 1;
-    printf("%s: NM_SEED=%llu\n", suite, (unsigned long long)state);
+    const char *cap = getenv("DNNL_MAX_CPU_ISA");
+    printf("%s: NM_SEED=%llu, oneDNN up to %s\n", suite, (unsigned long long)state,
+           cap ? cap : "what there is");
     return state;
+}
+
+int dc_finish(int failed)
+{
+    static char name[] = "dnnl_avx2";
+    char *argv[] = {name, NULL};
+    if (failed > 0 || getenv("DNNL_MAX_CPU_ISA")) {
+        return failed > 0;
+    }
+    setenv("DNNL_MAX_CPU_ISA", "AVX2", 1);
+    fflush(NULL);
+    execv("/proc/self/exe", argv);
+    return 1;
 }
 
 static uint32_t next(void)

@@ -7,6 +7,9 @@
 
 /* The seed: NM_SEED, or 1; printed. */
 uint64_t dc_start(const char *suite);
+/* What main returns. When all passed, the program starts once more with oneDNN capped at AVX2 (a
+ * cap counts before oneDNN's first use only); the library itself never sets a cap. */
+int dc_finish(int failed);
 /* A number of [low, high]. */
 int32_t dc_pick(int32_t low, int32_t high);
 /* Floats of [-1, 1), 64-byte aligned, canaries at both ends; freed with dc_free, which checks them.

@@ -186,8 +186,7 @@ void *onnx_build_finish(struct onnx_build *b, size_t *size)
     return onnx_build_bytes(&b->w, size);
 }
 
-/* ---- import
- * -------------------------------------------------------------------------------------- */
+/* ---- import ---------------------------------------------------------------------------------- */
 
 struct onnx_result onnx_import_bytes(void *bytes, size_t size, const char *dir,
                                      const nm_limits *limits)

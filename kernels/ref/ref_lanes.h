@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The cells of a LANES image, one by one: frame and surplus lanes included. For kernels/ref only.
  */
-#ifndef NM_KERNELS_REF_LANES_H
-#define NM_KERNELS_REF_LANES_H
+#ifndef NM_KERNELS_REF_REF_LANES_H
+#define NM_KERNELS_REF_REF_LANES_H
 
 #include "kernels/ref/ref.h"
 

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Speed of the kernels in lanes on one core. usage: bench_kernels [SPARSITY] [avx512|avx2] [BATCH]
+ * The convolutions of ResNet-50, each alone, with random weights: milliseconds, GFLOP/s on
+ * nonzeros, and percent of what this core reaches with multiply-adds whose operand is in L1 and
+ * one broadcast for 14 of them, idle lanes counted as work. Then the kernels around them.
+ */
+#include "kernels/kernel.h"
+#include "lib/base/cpu.h"
+#include "lib/base/mem.h"
+
+#include <immintrin.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct shape {
+    int32_t oc, ic, k, stride, size, times;
+};
+static const struct shape resnet50[] = {
+    {64, 64, 1, 1, 56, 1},     {64, 64, 3, 1, 56, 3},    {256, 64, 1, 1, 56, 4},
+    {64, 256, 1, 1, 56, 2},    {128, 256, 1, 1, 56, 1},  {128, 128, 3, 2, 56, 1},
+    {512, 256, 1, 2, 56, 1},   {512, 128, 1, 1, 28, 4},  {128, 512, 1, 1, 28, 3},
+    {128, 128, 3, 1, 28, 3},   {256, 512, 1, 1, 28, 1},  {256, 256, 3, 2, 28, 1},
+    {1024, 512, 1, 2, 28, 1},  {1024, 256, 1, 1, 14, 6}, {256, 1024, 1, 1, 14, 5},
+    {256, 256, 3, 1, 14, 5},   {512, 1024, 1, 1, 14, 1}, {512, 512, 3, 2, 14, 1},
+    {2048, 1024, 1, 2, 14, 1}, {2048, 512, 1, 1, 7, 3},  {512, 2048, 1, 1, 7, 2},
+    {512, 512, 3, 1, 7, 2}};
+
+static uint64_t state = 88172645463325252u;
+
+static float uniform(void)
+{
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (float)(state >> 40) / 16777216.0f;
+}
+
+static void *get(size_t bytes)
+{
+    void *p = nmi_alloc(bytes);
+    if (!p) {
+        fputs("bench_kernels: out of memory\n", stderr);
+        exit(2);
+    }
+    return p;
+}
+
+static float *random_floats(size_t bytes)
+{
+    float *p = get(bytes);
+    for (size_t i = 0; i < bytes / sizeof(float); i++) {
+        p[i] = uniform() - 0.5f;
+    }
+    return p;
+}
+
+/* ---- the bound ----------------------------------------------------------------------------------
+ */
+
+enum { TILE = 14, PANEL = 24 << 10, ROUNDS = 400 };
+
+__attribute__((target("avx512f"))) static void fma_512(const float *panel, const float *w)
+{
+    __m512 acc[TILE];
+    for (int t = 0; t < TILE; t++) {
+        acc[t] = _mm512_setzero_ps();
+    }
+    for (size_t i = 0; i + TILE * 16 <= PANEL / 4; i += TILE * 16) {
+        const __m512 v = _mm512_set1_ps(w[i]);
+#pragma GCC unroll 14
+        for (int t = 0; t < TILE; t++) {
+            acc[t] = _mm512_fmadd_ps(v, _mm512_load_ps(panel + i + t * 16), acc[t]);
+        }
+    }
+#pragma GCC unroll 14
+    for (int t = 0; t < TILE; t++) {
+        __asm__ volatile("" : : "v"(acc[t]));
+    }
+}
+
+__attribute__((target("avx2,fma"))) static void fma_256(const float *panel, const float *w)
+{
+    __m256 acc[TILE];
+    for (int t = 0; t < TILE; t++) {
+        acc[t] = _mm256_setzero_ps();
+    }
+    for (size_t i = 0; i + TILE * 8 <= PANEL / 4; i += TILE * 8) {
+        const __m256 v = _mm256_set1_ps(w[i]);
+#pragma GCC unroll 14
+        for (int t = 0; t < TILE; t++) {
+            acc[t] = _mm256_fmadd_ps(v, _mm256_load_ps(panel + i + t * 8), acc[t]);
+        }
+    }
+#pragma GCC unroll 14
+    for (int t = 0; t < TILE; t++) {
+        __asm__ volatile("" : : "x"(acc[t]));
+    }
+}
+
+/* GFLOP/s. */
+static double bound_of(nm_isa isa)
+{
+    float *panel = random_floats(PANEL), *w = random_floats(PANEL);
+    const size_t step = TILE * (size_t)nmi_isa_lanes(isa);
+    double best = 1e9;
+    for (int k = 0; k < 30; k++) {
+        const double begin = nmi_now();
+        for (int i = 0; i < ROUNDS; i++) {
+            if (isa == NM_ISA_AVX512) {
+                fma_512(panel, w);
+            } else {
+                fma_256(panel, w);
+            }
+        }
+        const double seconds = nmi_now() - begin;
+        best = seconds < best ? seconds : best;
+    }
+    nmi_free(panel);
+    nmi_free(w);
+    return 2.0 * (double)(PANEL / 4 / step * step) * ROUNDS / best * 1e-9;
+}
+
+/* ---- timing -------------------------------------------------------------------------------------
+ */
+
+struct job {
+    const struct nmi_kernel *kernel;
+    union nmi_desc desc;
+    struct nmi_kargs args;
+};
+
+static double once(const struct job *job)
+{
+    const double begin = nmi_now();
+    job->kernel->run(&job->desc, &job->args, 0, 1);
+    return nmi_now() - begin;
+}
+
+/* The minimum over so many seconds, three runs at least. */
+static double time_of(const struct job *job, double budget)
+{
+    double best = once(job);
+    const double end = nmi_now() + budget;
+    for (int i = 0; i < 3 || nmi_now() < end; i++) {
+        const double seconds = once(job);
+        best = seconds < best ? seconds : best;
+    }
+    return best;
+}
+
+static struct job job_make(int32_t kind, nm_isa isa, union nmi_desc desc)
+{
+    const char *reason = "there is none";
+    struct job job = {.desc = desc, .kernel = nmi_kernel_find(kind, isa, &desc, &reason)};
+    if (!job.kernel || job.kernel->isa != isa) {
+        fprintf(stderr, "bench_kernels: no kernel of kind %d: %s\n", kind, reason);
+        exit(1);
+    }
+    job.args.scratch = get(job.kernel->scratch_bytes ? job.kernel->scratch_bytes(&desc, 1) : 0);
+    return job;
+}
+
+/* ---- convolutions -------------------------------------------------------------------------------
+ */
+
+static struct nmi_csr random_csr(int32_t rows, int32_t cols, double sparsity)
+{
+    const size_t most = (size_t)rows * (size_t)cols;
+    int32_t *start = get(((size_t)rows + 1) * sizeof *start), *col = get(most * sizeof *col);
+    float *val = get(most * sizeof *val);
+    struct nmi_csr w = {.rows = rows, .cols = cols, .row_start = start, .col = col, .val = val};
+    start[0] = 0;
+    for (int32_t r = 0; r < rows; r++) {
+        for (int32_t c = 0; c < cols; c++) {
+            if ((double)uniform() >= sparsity) {
+                col[w.nnz] = c;
+                val[w.nnz++] = uniform() - 0.5f;
+            }
+        }
+        start[r + 1] = (int32_t)w.nnz;
+    }
+    return w;
+}
+
+static void csr_free(const struct nmi_csr *w)
+{
+    nmi_free((void *)w->row_start);
+    nmi_free((void *)w->col);
+    nmi_free((void *)w->val);
+}
+
+static struct nmi_conv_desc conv_of(const struct shape *s, nm_isa isa, int32_t batch)
+{
+    const int32_t vl = nmi_isa_lanes(isa), pad = s->k / 2, size = (s->size - 1) / s->stride + 1;
+    const int32_t after = s->k - 1 - pad - (s->stride - 1), none[4] = {0};
+    const int32_t end = after > 0 ? after : 0, halo[4] = {pad, pad, end, end};
+    struct nmi_conv_desc d = {.groups = 1,
+                              .kh = s->k,
+                              .kw = s->k,
+                              .stride_h = s->stride,
+                              .stride_w = s->stride,
+                              .dil_h = 1,
+                              .dil_w = 1,
+                              .pad = {pad, pad, pad, pad},
+                              .act = {.kind = NMI_ACT_RELU},
+                              .bias = true};
+    d.x = (struct nmi_image){.n = batch, .c = s->ic, .h = s->size, .w = s->size};
+    d.y = (struct nmi_image){.n = batch, .c = s->oc, .h = size, .w = size};
+    d.y.layout = nmi_layout_best(vl, size, size, batch >= vl ? vl : 1, none);
+    d.x.layout = nmi_layout_input(&d.y.layout, s->stride, s->stride, halo);
+    return d;
+}
+
+struct result {
+    double first, best; /* seconds: of the first guess, of the best candidate */
+    struct nmi_blocking blocking;
+    int64_t nnz;
+};
+
+static double time_blocking(struct job *job, const struct nmi_csr *w, double budget)
+{
+    void *packed = get(job->kernel->packed_bytes(&job->desc, w));
+    job->kernel->pack(&job->desc, w, packed);
+    job->args.packed = packed;
+    const double seconds = time_of(job, budget);
+    nmi_free(packed);
+    return seconds;
+}
+
+static struct result bench_conv(const struct nmi_conv_desc *d, nm_isa isa, double sparsity)
+{
+    struct job job = job_make(NMI_KIND_SPCONV, isa, (union nmi_desc){.conv = *d});
+    const struct nmi_csr w = random_csr(d->y.c, d->x.c * d->kh * d->kw, sparsity);
+    struct nmi_blocking candidates[12];
+    struct result r = {.best = 1e9, .nnz = w.nnz};
+    float *x = random_floats(nmi_image_bytes(&d->x)), *y = random_floats(nmi_image_bytes(&d->y));
+    float *bias = random_floats((size_t)d->y.c * sizeof(float));
+    job.args.x = x;
+    job.args.y = y;
+    job.args.bias = bias;
+    const int n = job.kernel->candidates(&job.desc, &w, candidates, 12);
+    int best = 0;
+    for (int i = 0; i < n; i++) {
+        job.desc.conv.blocking = candidates[i];
+        const double seconds = time_blocking(&job, &w, 0.004);
+        if (getenv("NM_BENCH_ALL")) {
+            printf("    %dx%d/%d/%d/%d %.4f\n", candidates[i].tr, candidates[i].tc,
+                   candidates[i].icb, candidates[i].order, candidates[i].slices, seconds * 1e3);
+        }
+        if (seconds < r.best) {
+            r.best = seconds;
+            best = i;
+        }
+    }
+    job.desc.conv.blocking = candidates[0];
+    r.first = time_blocking(&job, &w, 0.03);
+    job.desc.conv.blocking = r.blocking = candidates[best];
+    const double again = best ? time_blocking(&job, &w, 0.03) : r.first;
+    r.best = again < r.first ? again : r.first;
+    nmi_free(job.args.scratch);
+    nmi_free(x);
+    nmi_free(y);
+    nmi_free(bias);
+    csr_free(&w);
+    return r;
+}
+
+static void bench_convs(nm_isa isa, double sparsity, int32_t batch)
+{
+    const double bound = bound_of(isa);
+    double first = 0, best = 0, work = 0;
+    printf("bound %.0f GFLOP/s; ms per image\n%-20s %2s %8s %8s  %-16s %7s %6s\n", bound, "layer",
+           "x", "guess", "best", "blocking", "GF/s", "bound");
+    for (size_t i = 0; i < NMI_COUNT(resnet50); i++) {
+        const struct shape *s = &resnet50[i];
+        const struct nmi_conv_desc d = conv_of(s, isa, batch);
+        const struct result r = bench_conv(&d, isa, sparsity);
+        const struct nmi_layout *l = &d.y.layout;
+        const int32_t groups = (batch + nmi_layout_ipv(l) - 1) / nmi_layout_ipv(l);
+        const double flops = 2.0 * (double)r.nnz * d.y.h * d.y.w * batch;
+        const double lanes = 2.0 * (double)r.nnz * l->sub_h * l->sub_w * l->vl * groups;
+        char name[32], how[32];
+        snprintf(name, sizeof name, "%dx%dx%d/%d@%d", s->oc, s->ic, s->k, s->stride, s->size);
+        snprintf(how, sizeof how, "%dx%d/%d/%d/%d", r.blocking.tr, r.blocking.tc, r.blocking.icb,
+                 r.blocking.order, r.blocking.slices);
+        printf("%-20s %2d %8.4f %8.4f  %-16s %7.1f %5.0f%%\n", name, s->times,
+               r.first * 1e3 / batch, r.best * 1e3 / batch, how, flops / r.best * 1e-9,
+               lanes / r.best * 1e-7 / bound);
+        fflush(stdout);
+        first += r.first * s->times;
+        best += r.best * s->times;
+        work += lanes * s->times;
+    }
+    printf("52 layers: guess %.2f ms, best %.2f ms, %.0f%% of the bound\n", first * 1e3 / batch,
+           best * 1e3 / batch, work / best * 1e-7 / bound);
+}
+
+/* ---- around them --------------------------------------------------------------------------------
+ */
+
+static void report(const char *name, struct job *job, double bytes)
+{
+    const double seconds = time_of(job, 0.05);
+    printf("%-34s %8.4f ms %7.1f GB/s\n", name, seconds * 1e3, bytes / seconds * 1e-9);
+    nmi_free(job->args.scratch);
+}
+
+static void bench_convert(const char *name, nm_isa isa, struct nmi_image from, struct nmi_image to)
+{
+    struct job job =
+        job_make(NMI_KIND_CONVERT, isa, (union nmi_desc){.convert = {.from = from, .to = to}});
+    float *x = random_floats(nmi_image_bytes(&from)), *y = random_floats(nmi_image_bytes(&to));
+    job.args.x = x;
+    job.args.y = y;
+    report(name, &job, (double)(nmi_image_bytes(&from) + nmi_image_bytes(&to)));
+    nmi_free(x);
+    nmi_free(y);
+}
+
+static struct nmi_image map_of(int32_t n, int32_t c, int32_t size, uint8_t kind)
+{
+    return (struct nmi_image){.n = n, .c = c, .h = size, .w = size, .layout = {.kind = kind}};
+}
+
+static struct nmi_image lanes_of(nm_isa isa, int32_t n, int32_t c, int32_t size, int32_t halo)
+{
+    const int32_t vl = nmi_isa_lanes(isa), frame[4] = {halo, halo, halo, halo};
+    struct nmi_image image = map_of(n, c, size, NMI_LANES);
+    image.layout = nmi_layout_best(vl, size, size, n >= vl ? vl : 1, frame);
+    return image;
+}
+
+static void bench_converts(nm_isa isa)
+{
+    bench_convert("PLAIN -> LANES 3x224x224 +3", isa, map_of(1, 3, 224, NMI_PLAIN),
+                  lanes_of(isa, 1, 3, 224, 3));
+    bench_convert("PLAIN -> LANES 64x112x112 +1", isa, map_of(1, 64, 112, NMI_PLAIN),
+                  lanes_of(isa, 1, 64, 112, 1));
+    bench_convert("BLOCK16 -> LANES 64x112x112 +1", isa, map_of(1, 64, 112, NMI_BLOCK16),
+                  lanes_of(isa, 1, 64, 112, 1));
+    bench_convert("LANES -> BLOCK16 64x112x112", isa, lanes_of(isa, 1, 64, 112, 0),
+                  map_of(1, 64, 112, NMI_BLOCK16));
+    bench_convert("LANES -> PLAIN 64x112x112", isa, lanes_of(isa, 1, 64, 112, 0),
+                  map_of(1, 64, 112, NMI_PLAIN));
+    bench_convert("LANES -> LANES 256x28x28", isa, lanes_of(isa, 1, 256, 28, 0),
+                  lanes_of(isa, 1, 256, 28, 1));
+    struct nmi_image other = lanes_of(isa, 1, 256, 28, 0);
+    const int32_t none[4] = {0};
+    const struct nmi_layout out = nmi_layout_best(nmi_isa_lanes(isa), 14, 14, 1, none);
+    other.layout = nmi_layout_input(&out, 2, 2, none);
+    bench_convert("LANES -> other LANES 256x28x28", isa, lanes_of(isa, 1, 256, 28, 0), other);
+    bench_convert("PLAIN -> LANES 16x64x56x56", isa, map_of(16, 64, 56, NMI_PLAIN),
+                  lanes_of(isa, 16, 64, 56, 1));
+}
+
+static void bench_passes(nm_isa isa)
+{
+    const struct nmi_image x = lanes_of(isa, 1, 128, 28, 1);
+    float *data = random_floats(nmi_image_bytes(&x));
+    struct job halo = job_make(NMI_KIND_HALO, isa, (union nmi_desc){.halo = {.x = x}});
+    halo.args.x = halo.args.y = data;
+    report("HALO 128x28x28 +1", &halo, (double)nmi_image_bytes(&x));
+    nmi_free(data);
+    struct nmi_pool_desc d = {.kh = 3,
+                              .kw = 3,
+                              .stride_h = 2,
+                              .stride_w = 2,
+                              .dil_h = 1,
+                              .dil_w = 1,
+                              .pad = {1, 1, 1, 1}};
+    const int32_t before[4] = {1, 1, 0, 0};
+    d.y = lanes_of(isa, 1, 64, 56, 0);
+    d.x = map_of(1, 64, 112, NMI_LANES);
+    d.x.layout = nmi_layout_input(&d.y.layout, 2, 2, before);
+    float *in = random_floats(nmi_image_bytes(&d.x)), *out = random_floats(nmi_image_bytes(&d.y));
+    struct job pool = job_make(NMI_KIND_POOL, isa, (union nmi_desc){.pool = d});
+    pool.args.x = in;
+    pool.args.y = out;
+    report("POOL max 3x3/2 64x112x112", &pool,
+           (double)(nmi_image_bytes(&d.x) + nmi_image_bytes(&d.y)));
+    const int64_t count = (int64_t)(nmi_image_bytes(&d.y) / sizeof(float)) - NMI_SLACK;
+    struct job swish =
+        job_make(NMI_KIND_ELTWISE, isa,
+                 (union nmi_desc){.eltwise = {.act = {.kind = NMI_ACT_SWISH}, .count = count}});
+    swish.args.x = swish.args.y = out;
+    report("ELTWISE swish in place 64x56x56", &swish, 8.0 * (double)count);
+    nmi_free(in);
+    nmi_free(out);
+}
+
+static void bench_fc(nm_isa isa, double sparsity, int32_t n, int32_t m, int32_t k)
+{
+    const struct nmi_fc_desc d = {.n = n, .m = m, .k = k};
+    struct job job = job_make(NMI_KIND_FC, isa, (union nmi_desc){.fc = d});
+    const struct nmi_csr w = random_csr(m, k, sparsity);
+    void *packed = get(job.kernel->packed_bytes(&job.desc, &w));
+    float *x = random_floats((size_t)n * (size_t)k * 4), *y = get((size_t)n * (size_t)m * 4);
+    char name[40];
+    job.kernel->pack(&job.desc, &w, packed);
+    job.args.packed = packed;
+    job.args.x = x;
+    job.args.y = y;
+    snprintf(name, sizeof name, "FC %d -> %d, batch %d", k, m, n);
+    report(name, &job, 6.0 * (double)w.nnz);
+    nmi_free(packed);
+    nmi_free(x);
+    nmi_free(y);
+    csr_free(&w);
+}
+
+/* ResNet-50's first layer: dense weights through the sparse kernel. */
+static void bench_first(nm_isa isa)
+{
+    static const struct shape first = {64, 3, 7, 2, 224, 1};
+    const struct nmi_conv_desc d = conv_of(&first, isa, 1);
+    const struct result r = bench_conv(&d, isa, 0.0);
+    printf("%-34s %8.4f ms %7.1f GFLOP/s, guess %.4f ms, %dx%d/%d\n", "first layer, dense 7x7/2",
+           r.best * 1e3, 2.0 * (double)r.nnz * d.y.h * d.y.w / r.best * 1e-9, r.first * 1e3,
+           r.blocking.tr, r.blocking.tc, r.blocking.icb);
+}
+
+int main(int argc, char **argv)
+{
+    const double sparsity = argc > 1 ? atof(argv[1]) : 0.9;
+    const nm_isa best = nmi_cpu_info()->best;
+    const nm_isa isa = argc > 2 && strcmp(argv[2], "avx2") == 0 ? NM_ISA_AVX2 : best;
+    const int32_t batch = argc > 3 ? atoi(argv[3]) : 1;
+    if (isa == NM_ISA_REF || isa > best || batch < 1) {
+        fputs("bench_kernels: needs a CPU with AVX2\n", stderr);
+        return 1;
+    }
+    printf("sparsity %.2f, %s, batch %d\n", sparsity, isa == NM_ISA_AVX2 ? "avx2" : "avx512",
+           batch);
+    bench_convs(isa, sparsity, batch);
+    bench_first(isa);
+    bench_converts(isa);
+    bench_passes(isa);
+    bench_fc(isa, sparsity, 1, 4096, 25088);
+    bench_fc(isa, sparsity, 1, 4096, 4096);
+    bench_fc(isa, sparsity, 1, 1000, 2048);
+    bench_fc(isa, sparsity, 16, 4096, 4096);
+    bench_fc(isa, sparsity, 16, 1000, 2048);
+    return 0;
+}
