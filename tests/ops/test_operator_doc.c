@@ -30,7 +30,7 @@ static const char head[] =
     "from shapes, or be inputs of the model: nothing that is computed from image data decides a\n"
     "shape.\n"
     "\n"
-    "| operator | from opset | types | shape inputs | limits |\n"
+    "| operator | opsets | types | shape inputs | limits |\n"
     "|---|---|---|---|---|\n";
 
 static const nm_type all[] = {NM_F32, NM_F64, NM_F16, NM_BF16, NM_I8,  NM_I16, NM_I32,
@@ -66,8 +66,9 @@ static void put_types(struct nmi_text *t, uint32_t types)
 
 static void put_operator(struct nmi_text *t, const struct nmi_op *op)
 {
-    nmi_text_printf(t, "| %s | %d | ", op->name,
-                    op->since < NMI_OPSET_MIN ? NMI_OPSET_MIN : op->since);
+    nmi_text_printf(t, "| %s | %d to %d | ", op->name,
+                    op->since < NMI_OPSET_MIN ? NMI_OPSET_MIN : op->since,
+                    op->until != 0 ? op->until : NMI_OPSET_MAX);
     put_types(t, op->max_in == 0 ? NMI_T_MOVE : op->types);
     nmi_text_put(t, " |");
     for (int i = 0; i < 32; i++) {
@@ -110,8 +111,10 @@ START_TEST(descriptors_are_whole)
         ck_assert_msg(op->infer != NULL && op->eval != NULL && op->doc != NULL, "%s", op->name);
         ck_assert(op->since >= 1 && op->min_in >= 0 && op->min_out >= 1);
         ck_assert((op->attr == NULL) == (op->attr_bytes == 0));
-        ck_assert_int_eq(nmi_op_find("", op->name, NMI_OPSET_MAX), i);
-        ck_assert_int_eq(nmi_op_find("ai.onnx", op->name, NMI_OPSET_MAX), i);
+        int32_t last = op->until != 0 ? op->until : NMI_OPSET_MAX;
+        ck_assert_int_eq(nmi_op_find("", op->name, last), i);
+        ck_assert_int_eq(nmi_op_find("ai.onnx", op->name, last), i);
+        ck_assert(op->until == 0 || nmi_op_find("", op->name, last + 1) == NMI_NONE);
         ck_assert_int_eq(nmi_op_find("", op->name, op->since - 1), NMI_NONE);
         for (const struct nmi_attr *a = op->attr; a != NULL && a->name != NULL; a++) {
             ck_assert_msg(a->kind == NMI_ATTR_IGNORED || a->offset < op->attr_bytes, "%s", a->name);
