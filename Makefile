@@ -174,4 +174,5 @@ uninstall:
 clean:
 	rm -rf $(B)
 
--include $(LIB_OBJ:.o=.d) $(NMIE_OBJ:.o=.d) $(HELP_OBJ:.o=.d) $(TEST_BIN:=.d) $(SLOW_BIN:=.d)
+-include $(LIB_OBJ:.o=.d) $(NMIE_OBJ:.o=.d) $(HELP_OBJ:.o=.d) $(TEST_BIN:=.d) $(SLOW_BIN:=.d) \
+         $(BENCH_BIN:=.d)

@@ -54,10 +54,10 @@ nm_status nm_model_describe(const nm_model *model, nm_describe what, char **json
     }
     switch (what) {
     case NM_DESCRIBE_GRAPH:
-        nmi_graph_describe(model->source, op_name, NULL, &t);
+        nmi_graph_describe(model->source, op_name, nmi_op_describe_attrs, &t);
         break;
     case NM_DESCRIBE_OPT:
-        nmi_graph_describe(model->graph, op_name, NULL, &t);
+        nmi_graph_describe(model->graph, op_name, nmi_op_describe_attrs, &t);
         break;
     case NM_DESCRIBE_SPARSE:
         status = describe_sparse(model->graph, &t, error);

@@ -67,7 +67,8 @@ static nm_status finish(struct nm_model *m, const nm_load_options *o, nm_error *
 {
     const struct nmi_log log = {o->log, o->log_user};
     NMI_TRY(nmi_graph_copy(m->source, nmi_op_attr_bytes, &m->graph, err));
-    if (!o->no_optimize) {
+    m->no_optimize = o->no_optimize != 0;
+    if (!m->no_optimize) {
         NMI_TRY(nmi_optimize(m->graph, &m->limits, &log, err));
     }
     NMI_TRY(nmi_weights_create(&m->network.weights, err));
@@ -165,11 +166,26 @@ nm_status nm_model_load_memory(const void *bytes, size_t size, const nm_load_opt
     return load_bytes(copy, size, o.external_dir, &o, model, error);
 }
 
+/* Weights are ranked as they are optimised, with a way back to the file's. */
+static nm_status prune_source(const nm_model *model, const nm_prune_options *o,
+                              struct nmi_graph **pruned, nm_error *err)
+{
+    const struct nmi_log log = {NULL, NULL};
+    struct nmi_graph *ranked = NULL;
+    NMI_TRY(nmi_graph_copy(model->source, nmi_op_attr_bytes, &ranked, err));
+    nm_status status = nmi_optimize_mapped(ranked, &model->limits, &log, err);
+    if (status == NM_OK) {
+        status = nmi_prune_magnitude(ranked, model->source, o, pruned, err);
+    }
+    nmi_graph_free(ranked);
+    return status;
+}
+
 nm_status nm_model_prune(const nm_model *model, const nm_prune_options *options, nm_model **pruned,
                          nm_error *error)
 {
     nm_prune_options o = NM_PRUNE_OPTIONS_INIT;
-    const nm_load_options load = NM_LOAD_OPTIONS_INIT;
+    nm_load_options load = NM_LOAD_OPTIONS_INIT;
     if (model == NULL || pruned == NULL) {
         return nmi_fail(error, NM_EINVAL, "nm_model_prune: %s is NULL", model ? "pruned" : "model");
     }
@@ -179,7 +195,8 @@ nm_status nm_model_prune(const nm_model *model, const nm_prune_options *options,
     m->limits = model->limits;
     memcpy(&m->parent, &model, sizeof m->parent); /* only its count of references changes */
     nmi_model_retain(m->parent);
-    nm_status status = nmi_prune_magnitude(model->graph, model->source, &o, &m->source, error);
+    load.no_optimize = model->no_optimize;
+    nm_status status = prune_source(model, &o, &m->source, error);
     if (status == NM_OK) {
         status = finish(m, &load, error);
     }

@@ -20,7 +20,8 @@
 nm_status nmi_limits_resolve(const nm_limits *user, nm_limits *out, nm_error *err);
 
 /* Copies a caller's option struct of *size bytes over defaults: fields beyond the caller's
- * struct_size keep the default; a struct longer than ours must end in zeros. */
+ * struct_size keep the default; a struct longer than ours must end in zeros. So a new field never
+ * goes into a struct's padding at its end, where older callers leave anything. */
 nm_status nmi_options_copy(const char *what, const void *user, size_t size, void *out, nm_error *err);
 
 #endif

@@ -208,7 +208,9 @@ static void apply_order(struct sorting *s, struct nmi_node *sorted)
             }
         }
     }
-    memcpy(g->nodes, sorted, (size_t)s->n_order * sizeof *sorted);
+    if (s->n_order > 0) {
+        memcpy(g->nodes, sorted, (size_t)s->n_order * sizeof *sorted);
+    }
     g->n_nodes = s->n_order;
 }
 

@@ -9,8 +9,11 @@ enum nmi_auto_pad { NMI_PAD_NOTSET, NMI_PAD_SAME_UPPER, NMI_PAD_SAME_LOWER, NMI_
 
 /*
  * Conv (ONNX opset 1, 11), ConvTranspose. Inputs: x, w, bias (optional), and, when `residual`,
- * a fourth: y = act(conv(x, w) + bias + residual). Fusion fields are set by passes only.
+ * a fourth: y = act(conv(x, w) + bias + residual). A Conv may have a fifth, a constant scale of each
+ * output channel: then w[m] stands for scale[m] w[m], so that a folded BatchNormalization copies no
+ * weights. Fusion fields and the last two inputs are set by passes only.
  */
+#define NMI_CONV_SCALE 4
 struct nmi_conv_attrs {
     int64_t group;
     int64_t auto_pad;                                       /* enum nmi_auto_pad */
@@ -85,6 +88,9 @@ nm_status nmi_conv_describe(const struct nmi_conv_attrs *attrs, const struct nmi
 nm_status nmi_deconv_describe(const struct nmi_conv_attrs *attrs, const struct nmi_tensor *x,
                               const struct nmi_tensor *w, const struct nmi_tensor *y, bool bias,
                               const char *node, struct nmi_conv_desc *desc, nm_error *err);
+/* to[r][c] = scale[r] w[r][c]: what a Conv with scales means by its weights. */
+void nmi_conv_scale_weights(const float *w, const float *scale, int64_t rows, int64_t cols,
+                            float *to);
 nm_status nmi_pool_describe(uint16_t op, const struct nmi_pool_attrs *attrs,
                             const struct nmi_tensor *x, const struct nmi_tensor *y,
                             const char *node, struct nmi_pool_desc *desc, nm_error *err);

@@ -89,6 +89,13 @@ static nm_status check_inputs(struct nmi_infer *in, bool *known, nm_error *err)
     return NM_OK;
 }
 
+static nm_status check_scale(const struct nmi_infer *in, int64_t channels, nm_error *err)
+{
+    const struct nmi_fact *scale = nmi_infer_in(in, NMI_CONV_SCALE);
+    const bool fits = scale == NULL || (scale->rank == 1 && scale->dims[0] == channels);
+    return fits ? NM_OK : nmi_fail(err, NM_ESHAPE, "the scale does not have one value a channel");
+}
+
 static nm_status set_output(struct nmi_infer *in, int64_t channels, const struct nmi_window *window,
                             nm_error *err)
 {
@@ -96,6 +103,7 @@ static nm_status set_output(struct nmi_infer *in, int64_t channels, const struct
     int64_t dims[4] = {in->in[0]->dims[0], channels, window->out[rank == 3], window->out[1]};
     nmi_fact_set(&in->out[0], NM_F32, rank, dims);
     NMI_TRY(check_bias(in, channels, err));
+    NMI_TRY(check_scale(in, channels, err));
     return check_residual(in, &in->out[0], err);
 }
 
@@ -153,13 +161,42 @@ static nm_status describe(const struct nmi_eval *e, int32_t kind, union nmi_desc
                              err);
 }
 
+void nmi_conv_scale_weights(const float *w, const float *scale, int64_t rows, int64_t cols,
+                            float *to)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        for (int64_t c = 0; c < cols; c++) {
+            to[r * cols + c] = scale[r] * w[r * cols + c];
+        }
+    }
+}
+
+/* The weights with their scales in them: behind what the kernel needs of the scratch. */
+static const float *scaled_weights(const struct nmi_eval *e, size_t at)
+{
+    const struct nmi_tensor *w = e->in[1], *scale = nmi_eval_in(e, NMI_CONV_SCALE);
+    if (scale == NULL) {
+        return w->data;
+    }
+    float *to = (float *)(void *)((char *)e->scratch + at);
+    nmi_conv_scale_weights(w->data, scale->data, w->dims[0], nmi_span_count(w->dims, 1, w->rank),
+                           to);
+    return to;
+}
+
+static size_t kernel_scratch(int32_t kind, const union nmi_desc *desc)
+{
+    return (nmi_reference_scratch(kind, desc) + NMI_CACHE_LINE - 1) / NMI_CACHE_LINE *
+           NMI_CACHE_LINE;
+}
+
 static nm_status eval(const struct nmi_eval *e, int32_t kind, nm_error *err)
 {
     union nmi_desc desc;
     NMI_TRY(describe(e, kind, &desc, err));
     const struct nmi_tensor *bias = nmi_eval_in(e, 2), *residual = nmi_eval_in(e, 3);
     struct nmi_kargs args = {.x = e->in[0]->data,
-                             .w = e->in[1]->data,
+                             .w = scaled_weights(e, kernel_scratch(kind, &desc)),
                              .bias = bias != NULL ? bias->data : NULL,
                              .res = residual != NULL ? residual->data : NULL,
                              .y = e->out[0].data,
@@ -180,7 +217,11 @@ static nm_status deconv_eval(const struct nmi_eval *e, nm_error *err)
 static size_t scratch(const struct nmi_eval *e, int32_t kind)
 {
     union nmi_desc desc;
-    return describe(e, kind, &desc, NULL) == NM_OK ? nmi_reference_scratch(kind, &desc) : 0;
+    if (describe(e, kind, &desc, NULL) != NM_OK) {
+        return 0;
+    }
+    const bool scaled = nmi_eval_in(e, NMI_CONV_SCALE) != NULL;
+    return kernel_scratch(kind, &desc) + (scaled ? (size_t)nmi_count(e->in[1]) * sizeof(float) : 0);
 }
 
 static size_t conv_scratch(const struct nmi_eval *e)
@@ -211,7 +252,7 @@ const struct nmi_op nmi_op_Conv = {
     .domain = "",
     .since = 1,
     .min_in = 2,
-    .max_in = 4, /* the fourth is a residual that a pass has added */
+    .max_in = 5, /* passes add a residual and a scale */
     .min_out = 1,
     .max_out = 1,
     .types = NMI_T_FLOAT,

@@ -142,7 +142,8 @@ struct change {
     int32_t node;
     struct view view; /* of the weights, over the channels of affine */
     const struct nmi_affine *affine;
-    float *bias; /* of every output channel, in the graph's arena */
+    float *bias;  /* of every output channel, in the graph's arena */
+    float *scale; /* the same: a Conv's own scales; NULL: they go into the weights */
     int64_t n;
 };
 
@@ -174,34 +175,41 @@ static nm_status scaled_weight(struct nmi_graph *g, const struct change *change,
     return *done ? nmi_opt_add_constant(g, g->values[*value].name, &c, value, err) : NM_OK;
 }
 
-static nm_status add_bias(struct nmi_graph *g, const struct change *change, int32_t *value,
-                          nm_error *err)
+/* One float for each output channel, named after the weight. */
+static nm_status add_channels(struct nmi_graph *g, const struct change *change, const float *data,
+                              const char *what, int32_t *value, nm_error *err)
 {
-    struct nmi_constant c = {.type = NM_F32, .rank = 1, .data = change->bias, .source = NMI_NONE};
+    struct nmi_constant c = {.type = NM_F32, .rank = 1, .data = data, .source = NMI_NONE};
     c.dims[0] = change->n;
-    c.bytes = (size_t)change->n * sizeof *change->bias;
+    c.bytes = (size_t)change->n * sizeof *data;
     const char *weight = g->values[g->nodes[change->node].inputs[1]].name;
-    char *name = nmi_arena_printf(&g->arena, "%s:bias", weight);
+    char *name = nmi_arena_printf(&g->arena, "%s:%s", weight, what);
     if (name == NULL) {
-        return nmi_fail_memory(err, 0, "the name of a bias");
+        return nmi_fail_memory(err, 0, "the name of a constant");
     }
     return nmi_opt_add_constant(g, name, &c, value, err);
 }
 
-static nm_status set_inputs(struct nmi_graph *g, struct nmi_node *n, int32_t weight, int32_t bias,
+static nm_status set_inputs(struct nmi_graph *g, struct nmi_node *n, const int32_t made[3],
                             nm_error *err)
 {
-    if (n->n_inputs < 3) {
-        int32_t *inputs = nmi_arena_array(&g->arena, 3, sizeof *inputs);
+    const int32_t room = made[2] != NMI_NONE ? NMI_CONV_SCALE + 1 : 3;
+    if (n->n_inputs < room) {
+        int32_t *inputs = nmi_arena_array(&g->arena, (size_t)room, sizeof *inputs);
         if (inputs == NULL) {
-            return nmi_fail_memory(err, 3 * sizeof *inputs, "inputs of a node");
+            return nmi_fail_memory(err, (size_t)room * sizeof *inputs, "inputs of a node");
         }
-        inputs[0] = n->inputs[0];
+        for (int32_t k = 0; k < room; k++) {
+            inputs[k] = k < n->n_inputs ? n->inputs[k] : NMI_NONE;
+        }
         n->inputs = inputs;
-        n->n_inputs = 3;
+        n->n_inputs = room;
     }
-    n->inputs[1] = weight;
-    n->inputs[2] = bias;
+    n->inputs[1] = made[0];
+    n->inputs[2] = made[1];
+    if (made[2] != NMI_NONE) {
+        n->inputs[NMI_CONV_SCALE] = made[2];
+    }
     if (n->op == NMI_OP_Gemm) {
         ((struct nmi_gemm_attrs *)n->attrs)->beta = 1;
     }
@@ -216,13 +224,49 @@ static nm_status commit(struct nmi_graph *g, const struct change *change, bool *
             return NM_OK;
         }
     }
-    int32_t weight, bias;
-    NMI_TRY(scaled_weight(g, change, &weight, done, err));
+    int32_t made[3] = {g->nodes[change->node].inputs[1], NMI_NONE, NMI_NONE};
+    *done = true;
+    if (change->scale != NULL) {
+        NMI_TRY(add_channels(g, change, change->scale, "scale", &made[2], err));
+    } else {
+        NMI_TRY(scaled_weight(g, change, &made[0], done, err));
+    }
     if (!*done) {
         return NM_OK;
     }
-    NMI_TRY(add_bias(g, change, &bias, err));
-    return set_inputs(g, &g->nodes[change->node], weight, bias, err);
+    NMI_TRY(add_channels(g, change, change->bias, "bias", &made[1], err));
+    return set_inputs(g, &g->nodes[change->node], made, err);
+}
+
+/* A Conv's scale of channel i. */
+static double old_scale(const struct nmi_graph *g, const struct nmi_node *node, int64_t i)
+{
+    const bool has = node->op == NMI_OP_Conv && node->n_inputs > NMI_CONV_SCALE;
+    const struct nmi_constant *s = has ? nmi_opt_f32(g, node->inputs[NMI_CONV_SCALE]) : NULL;
+    return s != NULL ? (double)nmi_opt_float(s->data, i) : 1;
+}
+
+/* A Conv keeps its weights as they lie in the file, and its scales beside them; *fits is false when
+ * a product would not be finite. */
+static nm_status conv_scales(struct nmi_graph *g, struct change *c, bool *fits, nm_error *err)
+{
+    const struct nmi_node *n = &g->nodes[c->node];
+    const struct nmi_constant *w = nmi_graph_constant(g, n->inputs[1]);
+    *fits = true;
+    if (all_one(c->affine)) {
+        return NM_OK;
+    }
+    c->scale = nmi_arena_array(&g->arena, (size_t)c->n, sizeof *c->scale);
+    if (c->scale == NULL) {
+        return nmi_fail_memory(err, (size_t)c->n * sizeof *c->scale, "scales");
+    }
+    for (int64_t i = 0; i < c->n; i++) {
+        c->scale[i] = (float)(c->affine->scale[i] * old_scale(g, n, i));
+        for (int64_t k = i * c->view.c; k < (i + 1) * c->view.c && *fits; k++) {
+            *fits = isfinite(c->scale[i] * nmi_opt_float(w->data, k));
+        }
+    }
+    return NM_OK;
 }
 
 /* What the node adds to channel i now; Gemm's beta is in it. */
@@ -250,7 +294,11 @@ nm_status nmi_affine_behind(struct nmi_graph *g, struct nmi_opt *o, int32_t node
     for (int64_t i = 0; i < a->n; i++) {
         change.bias[i] = (float)(a->scale[i] * old_bias(g, n, i) + a->shift[i]);
     }
-    return commit(g, &change, done, err);
+    bool fits = true;
+    if (n->op == NMI_OP_Conv) {
+        NMI_TRY(conv_scales(g, &change, &fits, err));
+    }
+    return fits ? commit(g, &change, done, err) : NM_OK;
 }
 
 static bool no_shift(const struct nmi_affine *a)
@@ -295,7 +343,8 @@ nm_status nmi_affine_before(struct nmi_graph *g, struct nmi_opt *o, int32_t node
     change.view = (struct view){w->dims[0], w->dims[1], elems_from(w, 2), w->dims[0] / conv->group};
     NMI_TRY(start(g, &change, err));
     for (int64_t i = 0; i < change.n; i++) {
-        change.bias[i] = (float)(old_bias(g, n, i) + shift_sum(w->data, &change.view, a, i));
+        change.bias[i] = (float)(old_bias(g, n, i) +
+                                 old_scale(g, n, i) * shift_sum(w->data, &change.view, a, i));
     }
     return commit(g, &change, done, err);
 }

@@ -40,18 +40,19 @@ static nm_status fuse(struct nmi_graph *g, int32_t conv_at, int32_t add_at, int3
 {
     struct nmi_node conv = g->nodes[conv_at];
     struct nmi_node *add = &g->nodes[add_at];
-    int32_t *inputs = nmi_arena_array(&g->arena, 4, sizeof *inputs);
+    const int32_t n = conv.n_inputs > 4 ? conv.n_inputs : 4;
+    int32_t *inputs = nmi_arena_array(&g->arena, (size_t)n, sizeof *inputs);
     if (inputs == NULL) {
-        return nmi_fail_memory(err, 4 * sizeof *inputs, "inputs of a node");
+        return nmi_fail_memory(err, (size_t)n * sizeof *inputs, "inputs of a node");
     }
-    inputs[0] = conv.inputs[0];
-    inputs[1] = conv.inputs[1];
-    inputs[2] = conv.n_inputs > 2 ? conv.inputs[2] : NMI_NONE;
+    for (int32_t k = 0; k < n; k++) {
+        inputs[k] = k < conv.n_inputs ? conv.inputs[k] : NMI_NONE;
+    }
     inputs[3] = other;
     ((struct nmi_conv_attrs *)conv.attrs)->residual = 1;
     nmi_graph_remove_node(g, conv_at);
     conv.inputs = inputs;
-    conv.n_inputs = 4;
+    conv.n_inputs = n;
     conv.outputs = add->outputs;
     *add = conv;
     return NM_OK;

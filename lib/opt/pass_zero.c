@@ -223,8 +223,11 @@ static nm_status thin_outputs(struct nmi_graph *g, const struct region *r, int32
                               nm_error *err)
 {
     NMI_TRY(thin(g, r, at, 1, 0, err));
-    if (g->nodes[at].n_inputs > 2 && g->nodes[at].inputs[2] != NMI_NONE) {
-        NMI_TRY(thin(g, r, at, 2, 0, err));
+    for (int32_t k = 2; k < g->nodes[at].n_inputs;
+         k++) { /* bias and scale; never with a residual */
+        if (g->nodes[at].inputs[k] != NMI_NONE) {
+            NMI_TRY(thin(g, r, at, k, 0, err));
+        }
     }
     return NM_OK;
 }

@@ -60,10 +60,33 @@ static nm_status pack_kernel(void *context, void *packed, nm_error *err)
     return NM_OK;
 }
 
+static void scale_weights(const struct nmi_layer *layer, float *to)
+{
+    nmi_conv_scale_weights(layer->weight, layer->scale, layer->csr.rows, layer->csr.cols, to);
+}
+
+static nm_status pack_plain(void *context, void *packed, nm_error *err)
+{
+    (void)err;
+    scale_weights(((const struct packing *)context)->layer, packed);
+    return NM_OK;
+}
+
 static nm_status pack_dnnl(void *context, void *packed, nm_error *err)
 {
     const struct packing *k = context;
-    return nmi_dnnl_pack(k->dnnl, k->layer->weight, packed, err);
+    const size_t bytes = (size_t)k->layer->weight_elems * sizeof(float);
+    if (k->layer->scale == NULL) {
+        return nmi_dnnl_pack(k->dnnl, k->layer->weight, packed, err);
+    }
+    float *scaled = nmi_alloc(bytes);
+    if (scaled == NULL) {
+        return nmi_fail_memory(err, bytes, "weights with their scales");
+    }
+    scale_weights(k->layer, scaled);
+    nm_status status = nmi_dnnl_pack(k->dnnl, scaled, packed, err);
+    nmi_free(scaled);
+    return status;
 }
 
 static nm_status packed_kernel(struct nmi_planner *p, const struct nmi_layer *layer,
@@ -92,6 +115,7 @@ static nm_status packed_kernel(struct nmi_planner *p, const struct nmi_layer *la
 /* ---- kinds of layers
  * --------------------------------------------------------------------------------- */
 
+/* Weights in oneDNN's format; where it takes them as they are, only scales make a copy. */
 static nm_status packed_dnnl(struct nmi_planner *p, const struct nmi_layer *layer,
                              struct nmi_step *step, nm_error *err)
 {
@@ -99,11 +123,17 @@ static nm_status packed_dnnl(struct nmi_planner *p, const struct nmi_layer *laye
     const uint64_t format = nmi_dnnl_pack_key(step->dnnl[0]);
     struct packing k = {.layer = layer, .dnnl = step->dnnl[0]};
     const size_t bytes = nmi_dnnl_packed_bytes(step->dnnl[0]);
-    if (bytes == 0 || layer->weight == NULL) {
+    const uint64_t key = nmi_hash(layer->weight_key, &format, sizeof format);
+    if (layer->weight == NULL || (bytes == 0 && layer->scale == NULL)) {
         return NM_OK;
     }
-    NMI_TRY(nmi_weights_get(p->net->weights, nmi_hash(layer->weight_key, &format, sizeof format),
-                            bytes, pack_dnnl, &k, &packed, err));
+    if (bytes == 0) {
+        NMI_TRY(nmi_weights_get(p->net->weights, key, (size_t)layer->weight_elems * sizeof(float),
+                                pack_plain, &k, &packed, err));
+        step->refs[NMI_REF_W] = constant_ref(packed);
+        return NM_OK;
+    }
+    NMI_TRY(nmi_weights_get(p->net->weights, key, bytes, pack_dnnl, &k, &packed, err));
     step->refs[NMI_REF_PACKED] = constant_ref(packed);
     return NM_OK;
 }

@@ -65,9 +65,10 @@ static void weight_of(struct nmi_planner *p, struct nmi_layer *layer, int32_t ro
     layer->csr = (struct nmi_csr_source){.w = layer->weight,
                                          .rows = rows,
                                          .cols = (int32_t)(layer->weight_elems / rows),
+                                         .scale = layer->scale,
                                          .transposed = transposed};
-    const uintptr_t address = (uintptr_t)layer->weight;
-    layer->weight_key = nmi_hash(nmi_hash(NMI_HASH_START, &address, sizeof address),
+    const uintptr_t addresses[] = {(uintptr_t)layer->weight, (uintptr_t)layer->scale};
+    layer->weight_key = nmi_hash(nmi_hash(NMI_HASH_START, addresses, sizeof addresses),
                                  &layer->weight_elems, sizeof layer->weight_elems);
 }
 
@@ -86,6 +87,7 @@ static nm_status describe_conv(struct nmi_planner *p, struct nmi_layer *layer, n
         node->attrs, &x, &w, &y, has_input(node, 2), node->name, &layer->desc.conv, err));
     layer->kind = conv ? NMI_KIND_CONV : NMI_KIND_DECONV;
     layer->bias = constant_floats(p, node, 2);
+    layer->scale = constant_floats(p, node, NMI_CONV_SCALE);
     weight_of(p, layer, layer->desc.conv.y.c, false);
     return NM_OK;
 }

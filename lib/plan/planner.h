@@ -43,6 +43,7 @@ struct nmi_layer {
     int32_t kind;        /* enum nmi_kind that kernels may do, or NMI_KIND_NONE */
     union nmi_desc desc; /* of that kind; layouts PLAIN */
     const float *weight; /* constant float weight, or NULL */
+    const float *scale;  /* of a Conv's output channels, or NULL */
     uint64_t weight_key; /* names it in the store of packed weights */
     struct nmi_csr_source csr;
     int64_t weight_elems, zeros;

@@ -15,6 +15,8 @@
 
 struct layer {
     struct nmi_weight_info info;
+    const float *scale; /* of each row, or NULL */
+    int64_t cols;
     bool chosen;
 };
 
@@ -37,6 +39,13 @@ static uint32_t magnitude(float w)
     uint32_t bits;
     memcpy(&bits, &w, sizeof bits);
     return bits & 0x7fffffffu;
+}
+
+/* Of element i as the layer means it: a folded BatchNormalization is a scale of each row. */
+static uint32_t magnitude_at(const struct layer *l, int64_t i)
+{
+    const float w = ((const float *)l->info.constant->data)[i];
+    return magnitude(l->scale != NULL ? w * l->scale[i / l->cols] : w);
 }
 
 /* ---- which layers
@@ -106,9 +115,8 @@ static nm_status choose(struct pruner *p, nm_error *err)
  */
 static void count(const struct pruner *p, const struct layer *l, int64_t high)
 {
-    const float *w = l->info.constant->data;
     for (int64_t i = 0; i < l->info.elems; i++) {
-        const uint32_t m = magnitude(w[i]);
+        const uint32_t m = magnitude_at(l, i);
         if (high < 0) {
             p->bins[m >> 16]++;
         } else if ((int64_t)(m >> 16) == high) {
@@ -166,13 +174,12 @@ static nm_status apply(struct pruner *p, const struct layer *l, struct threshold
 {
     const int32_t value = l->info.constant->source;
     struct nmi_constant *c = &pruned->constants[pruned->values[value].constant];
-    const float *rank = l->info.constant->data;
     float *w = nmi_arena_copy(&pruned->arena, c->data, c->bytes);
     if (w == NULL) {
         return nmi_fail_memory(err, c->bytes, "a pruned weight");
     }
     for (int64_t i = 0; i < l->info.elems; i++) {
-        const uint32_t m = magnitude(rank[i]);
+        const uint32_t m = magnitude_at(l, i);
         if (m < t->bits || (m == t->bits && t->ties > 0)) {
             t->ties -= m == t->bits;
             w[i] = 0;
@@ -233,6 +240,20 @@ static nm_status check_options(const nm_prune_options *o, nm_error *err)
     return NM_OK;
 }
 
+static struct layer make_layer(const struct nmi_graph *g, const struct nmi_weight_info *info)
+{
+    const struct nmi_node *node = &g->nodes[info->node];
+    struct layer l = {.info = *info, .cols = 1};
+    const bool scaled = node->op == NMI_OP_Conv && node->n_inputs > NMI_CONV_SCALE;
+    const struct nmi_constant *s =
+        scaled ? nmi_graph_constant(g, node->inputs[NMI_CONV_SCALE]) : NULL;
+    l.scale = s != NULL ? s->data : NULL;
+    if (info->constant->dims[0] > 0) {
+        l.cols = info->elems / info->constant->dims[0];
+    }
+    return l;
+}
+
 nm_status nmi_prune_magnitude(const struct nmi_graph *graph, const struct nmi_graph *source,
                               const nm_prune_options *options, struct nmi_graph **pruned,
                               nm_error *err)
@@ -251,7 +272,7 @@ nm_status nmi_prune_magnitude(const struct nmi_graph *graph, const struct nmi_gr
     if (status == NM_OK) {
         nmi_weighted_nodes(graph, infos, p.n);
         for (int32_t k = 0; k < p.n; k++) {
-            p.layers[k].info = infos[k];
+            p.layers[k] = make_layer(graph, &infos[k]);
         }
         status = prune(&p, *pruned, err);
         if (status != NM_OK) {

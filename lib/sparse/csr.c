@@ -34,7 +34,7 @@ static void walk(const struct nmi_csr_source *s, int32_t *at, int32_t *col, floa
                 at[r + 1]++;
             } else {
                 col[at[r]] = s->transposed ? i : j;
-                val[at[r]++] = v;
+                val[at[r]++] = s->scale != NULL ? s->scale[r] * v : v;
             }
         }
     }

@@ -65,7 +65,10 @@ START_TEST(copy_of_a_longer_struct_needs_a_zero_tail)
     struct {
         nm_save_options known;
         int unknown;
-    } user = {{sizeof user, 1}, 0};
+    } user;
+    memset(&user, 0, sizeof user); /* padding too */
+    user.known.struct_size = sizeof user;
+    user.known.sparse = 1;
     nm_save_options out = NM_SAVE_OPTIONS_INIT;
     nm_error err;
     ck_assert_int_eq(nmi_options_copy("options", &user, sizeof out, &out, &err), NM_OK);

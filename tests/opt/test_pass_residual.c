@@ -19,7 +19,7 @@ START_TEST(residual_of_block_is_one_conv_with_relu)
     const struct nmi_conv_attrs *last = g->nodes[1].attrs;
     ck_assert_int_eq(last->residual, 1);
     ck_assert_int_eq(last->act.kind, NMI_ACT_RELU);
-    ck_assert_int_eq(g->nodes[1].n_inputs, 4);
+    ck_assert_int_eq(g->nodes[1].n_inputs, NMI_CONV_SCALE + 1);
     ck_assert_int_eq(g->nodes[1].inputs[3], g->inputs[0]);
     check_same(b.g, g, 3);
     build_end(&b);
