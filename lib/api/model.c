@@ -67,7 +67,8 @@ static nm_status finish(struct nm_model *m, const nm_load_options *o, nm_error *
 {
     const struct nmi_log log = {o->log, o->log_user};
     NMI_TRY(nmi_graph_copy(m->source, nmi_op_attr_bytes, &m->graph, err));
-    if (!o->no_optimize) {
+    m->no_optimize = o->no_optimize != 0;
+    if (!m->no_optimize) {
         NMI_TRY(nmi_optimize(m->graph, &m->limits, &log, err));
     }
     NMI_TRY(nmi_weights_create(&m->network.weights, err));
@@ -184,7 +185,7 @@ nm_status nm_model_prune(const nm_model *model, const nm_prune_options *options,
                          nm_error *error)
 {
     nm_prune_options o = NM_PRUNE_OPTIONS_INIT;
-    const nm_load_options load = NM_LOAD_OPTIONS_INIT;
+    nm_load_options load = NM_LOAD_OPTIONS_INIT;
     if (model == NULL || pruned == NULL) {
         return nmi_fail(error, NM_EINVAL, "nm_model_prune: %s is NULL", model ? "pruned" : "model");
     }
@@ -194,6 +195,7 @@ nm_status nm_model_prune(const nm_model *model, const nm_prune_options *options,
     m->limits = model->limits;
     memcpy(&m->parent, &model, sizeof m->parent); /* only its count of references changes */
     nmi_model_retain(m->parent);
+    load.no_optimize = model->no_optimize;
     nm_status status = prune_source(model, &o, &m->source, error);
     if (status == NM_OK) {
         status = finish(m, &load, error);

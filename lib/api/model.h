@@ -17,6 +17,7 @@ struct nm_model {
     struct nmi_graph *source, *graph;
     struct nmi_network network; /* graph and packed weights */
     nm_limits limits;
+    bool no_optimize;         /* graph is source as it is */
     nm_value_info *inputs, *outputs; /* in graph's arena */
 };
 
