@@ -108,4 +108,4 @@ const struct nmi_op nmi_op_ArgMax = {.name = "ArgMax",
                                      .attr = argmax_attr,
                                      .infer = infer_argmax,
                                      .eval = eval_argmax,
-                                     .doc = "not for 16-bit floats"};
+                                     .doc = ""};

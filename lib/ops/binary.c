@@ -247,17 +247,16 @@ static nm_status Mean_eval(const struct nmi_eval *e, nm_error *err)
                                        .eval = id##_eval,                                          \
                                        __VA_ARGS__}
 #define T_ALL (NMI_T_FLOATS | NMI_T_INTS)
-#define DOC_ALL .doc = "float32, float64 and integers"
-#define DOC_FLOATS .doc = "float32 and float64"
+#define NO_LIMITS .doc = ""
 
-ARITHMETIC(Add, 7, T_ALL, 2, 2, infer_arithmetic, DOC_ALL);
-ARITHMETIC(Sub, 7, T_ALL, 2, 2, infer_arithmetic, DOC_ALL);
-ARITHMETIC(Mul, 7, T_ALL, 2, 2, infer_arithmetic, DOC_ALL);
-ARITHMETIC(Div, 7, T_ALL, 2, 2, infer_arithmetic, DOC_ALL);
-ARITHMETIC(PRelu, 7, NMI_T_FLOATS, 2, 2, infer_prelu, DOC_FLOATS);
+ARITHMETIC(Add, 7, T_ALL, 2, 2, infer_arithmetic, NO_LIMITS);
+ARITHMETIC(Sub, 7, T_ALL, 2, 2, infer_arithmetic, NO_LIMITS);
+ARITHMETIC(Mul, 7, T_ALL, 2, 2, infer_arithmetic, NO_LIMITS);
+ARITHMETIC(Div, 7, T_ALL, 2, 2, infer_arithmetic, NO_LIMITS);
+ARITHMETIC(PRelu, 7, NMI_T_FLOATS, 2, 2, infer_prelu, NO_LIMITS);
 ARITHMETIC(Mod, 10, T_ALL, 2, 2, infer_mod, .attr_bytes = sizeof(struct mod_attrs),
-           .attr = mod_attr, DOC_ALL);
-ARITHMETIC(Min, 6, T_ALL, 1, -1, infer_variadic, DOC_ALL);
-ARITHMETIC(Max, 6, T_ALL, 1, -1, infer_variadic, DOC_ALL);
-ARITHMETIC(Sum, 6, NMI_T_FLOATS, 1, -1, infer_variadic, DOC_FLOATS);
-ARITHMETIC(Mean, 6, NMI_T_FLOATS, 1, -1, infer_variadic, DOC_FLOATS);
+           .attr = mod_attr, NO_LIMITS);
+ARITHMETIC(Min, 6, T_ALL, 1, -1, infer_variadic, NO_LIMITS);
+ARITHMETIC(Max, 6, T_ALL, 1, -1, infer_variadic, NO_LIMITS);
+ARITHMETIC(Sum, 6, NMI_T_FLOATS, 1, -1, infer_variadic, NO_LIMITS);
+ARITHMETIC(Mean, 6, NMI_T_FLOATS, 1, -1, infer_variadic, NO_LIMITS);

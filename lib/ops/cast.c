@@ -178,4 +178,4 @@ const struct nmi_op nmi_op_Cast = {.name = "Cast",
                                    .attr = cast_attr,
                                    .infer = infer_cast,
                                    .eval = Cast_eval,
-                                   .doc = "not to or from strings and 8-bit floats"};
+                                   .doc = "not from or to strings or 8-bit floats"};

@@ -104,4 +104,4 @@ const struct nmi_op nmi_op_Clip = {.name = "Clip",
                                    .attr = clip_attr,
                                    .infer = infer_clip,
                                    .eval = Clip_eval,
-                                   .doc = "float32, float64 and integers"};
+                                   .doc = ""};

@@ -145,10 +145,10 @@ static nm_status Where_eval(const struct nmi_eval *e, nm_error *err)
                                        .doc = text}
 #define T_ORDERED (NMI_T_FLOATS | NMI_T_INTS)
 
-COMPARE(Equal, 7, 2, T_ORDERED | NMI_T(NM_BOOL), infer_bool, "not for 16-bit floats and strings");
-COMPARE(Less, 7, 2, T_ORDERED, infer_bool, "not for 16-bit floats");
-COMPARE(Greater, 7, 2, T_ORDERED, infer_bool, "not for 16-bit floats");
+COMPARE(Equal, 7, 2, T_ORDERED | NMI_T(NM_BOOL), infer_bool, "");
+COMPARE(Less, 7, 2, T_ORDERED, infer_bool, "");
+COMPARE(Greater, 7, 2, T_ORDERED, infer_bool, "");
 COMPARE(And, 7, 2, NMI_T(NM_BOOL), infer_bool, "");
 COMPARE(Or, 7, 2, NMI_T(NM_BOOL), infer_bool, "");
 COMPARE(Not, 1, 1, NMI_T(NM_BOOL), nmi_infer_same, "");
-COMPARE(Where, 9, 3, NMI_T(NM_BOOL), infer_where, "");
+COMPARE(Where, 9, 3, NMI_T(NM_BOOL), infer_where, "inputs 1 and 2: all types");

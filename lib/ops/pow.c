@@ -109,5 +109,4 @@ const struct nmi_op nmi_op_Pow = {.name = "Pow",
                                   .types = NMI_T_FLOATS | NMI_T_SHAPE,
                                   .infer = infer_pow,
                                   .eval = Pow_eval,
-                                  .doc = "base: float32, float64, int32, int64; exponent: these, "
-                                         "uint32, uint64"};
+                                  .doc = "exponent: these types, uint32, uint64"};

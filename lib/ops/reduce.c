@@ -281,7 +281,7 @@ static nm_status eval_reduce(const struct nmi_eval *e, const struct reducer *con
                                        .attr = table,                                              \
                                        .infer = infer_reduce,                                      \
                                        .eval = id##_eval,                                          \
-                                       .doc = "not for 16-bit types"}
+                                       .doc = ""}
 REDUCE_OP(ReduceMean, mean, reduce_attr);
 REDUCE_OP(ReduceSum, sum, sum_attr);
 REDUCE_OP(ReduceMax, max, reduce_attr);

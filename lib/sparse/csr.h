@@ -14,8 +14,8 @@ struct nmi_csr_source {
     const float *w;
     int32_t rows, cols;
     bool transposed;    /* w is [cols][rows] (Gemm with transB = 0, MatMul) */
-    const float *scale; /* of each row (not when transposed), or NULL */
     bool keep_zeros;    /* store every element: a dense layer through a sparse kernel */
+    const float *scale; /* of each row (not when transposed), or NULL */
 };
 
 /* Builds *csr in one block (*memory, freed with nmi_free). NM_ELIMIT beyond 2^31 - 1 nonzeros. */

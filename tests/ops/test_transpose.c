@@ -147,8 +147,8 @@ START_TEST(depth_to_space_sizes_that_do_not_divide_are_refused)
     ck_assert_int_eq(op_case_infer(&c, 1), NM_ESHAPE);
     op_case_end(&c);
     op_case_start(&c, NMI_OP_SpaceToDepth, 13);
-    *(int64_t *)c.attrs = 1 << 20;
-    op_case_in(&c, NM_F32, 4, (const int64_t[]){1, (int64_t)1 << 40, 1 << 20, 1 << 20}, NULL);
+    *(int64_t *)c.attrs = 1 << 12;
+    op_case_in(&c, NM_F32, 4, (const int64_t[]){1, (int64_t)1 << 40, 0, 0}, NULL);
     ck_assert_int_eq(op_case_infer(&c, 1), NM_ELIMIT);
     op_case_end(&c);
 }

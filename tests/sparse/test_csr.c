@@ -73,7 +73,7 @@ START_TEST(build_random_matrices_all_elements_in_their_place)
     float w[MOST * MOST];
     for (int i = 0; i < 400; i++) {
         struct nmi_csr_source s = {w, 1 + (int32_t)next(MOST), 1 + (int32_t)next(MOST), i & 1,
-                                   i & 2};
+                                   i & 2, NULL};
         fill(w, s.rows, s.cols, percents[i / 4 % 4]);
         check_build(&s);
     }
@@ -84,10 +84,10 @@ START_TEST(build_without_zeros_or_without_anything_else)
 {
     const float full[6] = {1, -2, 3, INFINITY, 1e-45f, 6}, none[6] = {0, -0.0f, 0, 0, -0.0f, 0};
     for (int i = 0; i < 4; i++) {
-        check_build(&(struct nmi_csr_source){full, 2, 3, i & 1, i & 2});
-        check_build(&(struct nmi_csr_source){none, 2, 3, i & 1, i & 2});
-        check_build(&(struct nmi_csr_source){none, 0, 3, i & 1, i & 2});
-        check_build(&(struct nmi_csr_source){none, 2, 0, i & 1, i & 2});
+        check_build(&(struct nmi_csr_source){full, 2, 3, i & 1, i & 2, NULL});
+        check_build(&(struct nmi_csr_source){none, 2, 3, i & 1, i & 2, NULL});
+        check_build(&(struct nmi_csr_source){none, 0, 3, i & 1, i & 2, NULL});
+        check_build(&(struct nmi_csr_source){none, 2, 0, i & 1, i & 2, NULL});
     }
 }
 END_TEST
@@ -100,7 +100,7 @@ START_TEST(build_without_memory_says_so)
     nm_error err = {NM_OK, ""};
     nmi_alloc_fail_after(1, 0);
     nm_status status =
-        nmi_csr_build(&(struct nmi_csr_source){w, 1, 2, false, false}, &csr, &memory, &err);
+        nmi_csr_build(&(struct nmi_csr_source){w, 1, 2, false, false, NULL}, &csr, &memory, &err);
     nmi_alloc_fail_after(0, 0);
     ck_assert_int_eq(status, NM_ENOMEM);
     ck_assert_ptr_null(memory);
