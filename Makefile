@@ -44,7 +44,7 @@ TEST_BIN  := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/*/test_*.
 BENCH_BIN := $(B)/tests/kernels/bench_kernels
 SLOW_BIN  := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/*/slow_*.c)))
 
-.PHONY: all lib tests setup demo check check-nets run-demo run-check run-check-nets bench-kernels \
+.PHONY: all lib tests setup demo check check-nets docs run-demo run-check run-check-nets bench-kernels \
         clean install uninstall
 .DELETE_ON_ERROR:
 all: lib $(B)/nmie
@@ -73,6 +73,10 @@ run-check-nets: all $(SLOW_BIN)
 # Each kernel alone on one core against the core's own bound. SPARSITY=0.9
 bench-kernels: $(BENCH_BIN)
 	@taskset -c 0 $(BENCH_BIN) $(SPARSITY)
+
+# What is made from the code: operators.md (a test compares it).
+docs: $(B)/tests/ops/test_operator_doc
+	@$< --print > docs/operators.md
 
 # ---- compile ----------------------------------------------------------------------------------------
 # ROOM: what one folder or file needs beyond CFLAGS. Only an instruction set's folder gets its flags.
