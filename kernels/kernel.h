@@ -79,7 +79,8 @@ struct nmi_layout nmi_layout_lanes(int32_t vl, int32_t h, int32_t w, int32_t gy,
 struct nmi_layout nmi_layout_best(int32_t vl, int32_t h, int32_t w, int32_t ipv,
                                   const int32_t halo[4]);
 /* The layout of a window operation's input whose lanes own what the output's lanes need: sub-images
- * of stride x the output's, the same grid. */
+ * of stride x the output's, the same grid. The input must fit them: where it is larger than stride
+ * x output (no padding), lay the output out for ceil(input / stride). */
 struct nmi_layout nmi_layout_input(const struct nmi_layout *out, int32_t stride_h, int32_t stride_w,
                                    const int32_t halo[4]);
 bool nmi_layout_same(const struct nmi_layout *a, const struct nmi_layout *b);

@@ -30,6 +30,17 @@ struct nmi_sp_packed {
     uint64_t slice, block;       /* bytes from the blob's start */
 };
 
+enum { NMI_SP_U16 = 65535 };
+static inline int32_t nmi_sp_ceil_div(int32_t a, int32_t b)
+{
+    return a / b + (a % b != 0);
+}
+/* Vectors from a window's first tap to its last. */
+static inline int64_t nmi_sp_taps_span(const struct nmi_conv_desc *d)
+{
+    return (int64_t)(d->kh - 1) * d->dil_h * d->x.layout.pitch + (int64_t)(d->kw - 1) * d->dil_w;
+}
+
 /* The offsets of a kernel of one tap count channels, of more taps vectors; both fit 16 bits. */
 static inline bool nmi_sp_by_channel(const struct nmi_conv_desc *d)
 {

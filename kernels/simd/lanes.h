@@ -53,7 +53,7 @@ INLINE void lanes_make(const struct nmi_image *image, int64_t group, struct lane
     }
 }
 
-/* ---- the frame ---------------------------------------------------------------------------------- */
+/* ---- the frame ---------------------------------------------------------------------------- */
 
 /* A row or column of the frame or the sub-image: where its vectors come from, by how many lanes
  * they move, and which lanes (-1) then lie inside the map. */

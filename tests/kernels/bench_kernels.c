@@ -56,8 +56,7 @@ static float *random_floats(size_t bytes)
     return p;
 }
 
-/* ---- the bound ----------------------------------------------------------------------------------
- */
+/* ---- the bound ---------------------------------------------------------------------------- */
 
 enum { TILE = 14, PANEL = 24 << 10, ROUNDS = 400 };
 
@@ -122,8 +121,7 @@ static double bound_of(nm_isa isa)
     return 2.0 * (double)(PANEL / 4 / step * step) * ROUNDS / best * 1e-9;
 }
 
-/* ---- timing -------------------------------------------------------------------------------------
- */
+/* ---- timing ------------------------------------------------------------------------------- */
 
 struct job {
     const struct nmi_kernel *kernel;
@@ -162,8 +160,7 @@ static struct job job_make(int32_t kind, nm_isa isa, union nmi_desc desc)
     return job;
 }
 
-/* ---- convolutions -------------------------------------------------------------------------------
- */
+/* ---- convolutions ------------------------------------------------------------------------- */
 
 static struct nmi_csr random_csr(int32_t rows, int32_t cols, double sparsity)
 {
@@ -297,8 +294,7 @@ static void bench_convs(nm_isa isa, double sparsity, int32_t batch)
            best * 1e3 / batch, work / best * 1e-7 / bound);
 }
 
-/* ---- around them --------------------------------------------------------------------------------
- */
+/* ---- around them -------------------------------------------------------------------------- */
 
 static void report(const char *name, struct job *job, double bytes)
 {

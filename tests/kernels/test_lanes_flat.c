@@ -30,8 +30,7 @@ static struct floats floats_make(int64_t count, float range)
     return made;
 }
 
-/* ---- fully connected ----------------------------------------------------------------------------
- */
+/* ---- fully connected ---------------------------------------------------------------------- */
 
 static void fc_case(const struct nmi_kernel *kernel, struct nmi_fc_desc d, double density)
 {
@@ -102,8 +101,7 @@ START_TEST(fc_more_than_65536_columns_matches_reference)
 }
 END_TEST
 
-/* ---- element by element -------------------------------------------------------------------------
- */
+/* ---- element by element ------------------------------------------------------------------- */
 
 static const float odd[] = {0.0f,     -0.0f,     1e-30f, -1e-30f, 100.0f, -100.0f, 88.0f,  -88.0f,
                             INFINITY, -INFINITY, NAN,    3.0f,    -3.0f,  1e30f,   -1e30f, 0.5f};

@@ -18,8 +18,7 @@ static float random_fill(void)
     return case_random(0, 1) ? 0.0f : -INFINITY;
 }
 
-/* ---- halo ---------------------------------------------------------------------------------------
- */
+/* ---- halo --------------------------------------------------------------------------------- */
 
 static void halo_case(const struct nmi_kernel *kernel)
 {
@@ -57,8 +56,7 @@ START_TEST(halo_random_layout_matches_reference)
 }
 END_TEST
 
-/* ---- convert ------------------------------------------------------------------------------------
- */
+/* ---- convert ------------------------------------------------------------------------------ */
 
 static struct nmi_layout random_layout(const struct nmi_image *image, int32_t vl)
 {

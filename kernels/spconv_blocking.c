@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which blockings of a sparse convolution in LANES are worth trying: a model of the kernels' cost,
+ * calibrated by tests/kernels/bench_kernels. */
+#include "kernels/spconv.h"
+
+/* Bytes that a kernel may assume of the caches; deliberately not the machine's own: the same
+ * plan everywhere. */
+enum { L1_BYTES = 40 << 10, L2_BYTES = 1 << 20 };
+
+/* A group's weights. */
+struct model {
+    const struct nmi_conv_desc *d;
+    double nnz, rows;
+    int32_t icg;
+};
+
+static int64_t panel_bytes(const struct nmi_conv_desc *d, int32_t tr, int32_t tc)
+{
+    const int64_t high = (int64_t)(tr - 1) * d->stride_h + (int64_t)(d->kh - 1) * d->dil_h + 1;
+    const int64_t wide = (int64_t)(tc - 1) * d->stride_w + (int64_t)(d->kw - 1) * d->dil_w + 1;
+    return high * wide * d->x.layout.vl * (int64_t)sizeof(float);
+}
+
+/* Cycles of a multiply-add whose operand comes from a panel of this size. */
+static double fma_cycles(double panel)
+{
+    const double over = (panel - L1_BYTES) / L1_BYTES;
+    return over <= 0 ? 1.0 : over >= 2.0 ? 1.5 : 1.0 + 0.25 * over;
+}
+
+/* What a blocking is expected to cost, in cycles of a group of images. */
+static double cost_of(const struct model *m, const struct nmi_blocking *b)
+{
+    struct nmi_conv_desc d = *m->d;
+    d.blocking = *b;
+    const struct nmi_layout *y = &d.y.layout;
+    const struct nmi_sp_grid grid = nmi_sp_grid(&d);
+    const double tiles = (double)grid.rows * grid.cols;
+    const double size = (double)y->sub_h * y->sub_w / tiles;
+    const double blocks = nmi_sp_ceil_div(m->icg, b->icb);
+    const double panel = (double)panel_bytes(&d, b->tr, b->tc) * m->icg / blocks;
+    /* small tiles do not hide an index, a broadcast and the loop */
+    const double nonzero = size * fma_cycles(panel) + (size < 4 ? 4 - size : 0) * 0.5 + 0.3;
+    double row = m->nnz / m->rows / blocks * nonzero + size + 10;
+    if (blocks > 1 && row < 4.2 * size) {
+        row = 4.2 * size; /* a partial sum's way to L2 and back */
+    }
+    double cycles = tiles * blocks * (m->rows * row + panel / 32);
+    const double weights = m->nnz * 6, outputs = m->rows * y->plane * y->vl * 4;
+    if (b->order == 0 && weights > L2_BYTES / 2) {
+        cycles += (tiles - 1) * weights / 12;
+    }
+    if (b->order != 0 && outputs > L2_BYTES / 2) {
+        cycles += (blocks - 1) * 2 * outputs / 12;
+    }
+    /* measured: beyond 8 vectors each costs 2 % more, and tall tiles cost a little */
+    return cycles * (1 + (size > 8 ? size - 8 : 0) * 0.02 + (b->tr - 1) * 0.004);
+}
+
+/* The widest block whose offsets fit 16 bits. */
+static int32_t widest_block(const struct nmi_conv_desc *d)
+{
+    const int64_t most = nmi_sp_by_channel(d)
+                             ? NMI_SP_U16
+                             : (NMI_SP_U16 - nmi_sp_taps_span(d)) / d->x.layout.plane + 1;
+    const int64_t taps = (int64_t)d->kh * d->kw;
+    return (int32_t)(most < NMI_SP_U16 / taps ? most : NMI_SP_U16 / taps);
+}
+
+/* Fewer tiles than this and rows are split as well, so that threads find work. */
+enum { UNITS = 8, SLICE_ROWS = 16 };
+
+static int32_t slices_for(const struct nmi_conv_desc *d)
+{
+    const struct nmi_sp_grid grid = nmi_sp_grid(d);
+    const int64_t images = nmi_sp_ceil_div(d->x.n, nmi_layout_ipv(&d->x.layout));
+    const int64_t units = images * grid.rows * grid.cols;
+    const int64_t wanted = units >= UNITS ? 1 : (UNITS + units - 1) / units;
+    const int64_t most = d->y.c / SLICE_ROWS;
+    return (int32_t)(wanted < most ? wanted : most < 1 ? 1 : most);
+}
+
+/* Channel blocks for a panel of so many bytes; 0: all channels. */
+static int32_t block_for(const struct model *m, const struct nmi_blocking *b, int32_t bytes)
+{
+    const int32_t widest = widest_block(m->d);
+    if (m->d->groups > 1) {
+        const int32_t some = m->icg * (64 / m->icg + (m->icg > 64)); /* whole groups in a slice */
+        return some < widest ? some : widest;
+    }
+    int64_t icb = bytes ? bytes / panel_bytes(m->d, b->tr, b->tc) : m->icg;
+    const double least = 4 * m->rows * m->icg / (m->nnz < 1 ? 1 : m->nnz); /* 4 nonzeros a row */
+    icb = (double)icb < least && least < m->icg ? (int64_t)least : icb;
+    icb = icb < 1 ? 1 : icb > m->icg ? m->icg : icb;
+    icb = icb > widest ? widest : icb;
+    return nmi_sp_ceil_div(m->icg, nmi_sp_ceil_div(m->icg, (int32_t)icb)); /* equal blocks */
+}
+
+struct ranking {
+    struct nmi_blocking *best;
+    double cost[32];
+    int count, max;
+};
+
+static void rank(struct ranking *r, const struct nmi_blocking *b, double cost)
+{
+    if (r->count == r->max && r->cost[r->max - 1] <= cost) {
+        return;
+    }
+    int i = r->count < r->max ? r->count++ : r->max - 1;
+    for (; i > 0 && r->cost[i - 1] > cost; i--) {
+        r->best[i] = r->best[i - 1];
+        r->cost[i] = r->cost[i - 1];
+    }
+    r->best[i] = *b;
+    r->cost[i] = cost;
+}
+
+/* The best two of one tile shape. */
+static void rank_tile(const struct model *m, int32_t tr, int32_t tc, struct ranking *r)
+{
+    static const int32_t panels[] = {24 << 10, 32 << 10, 44 << 10, 64 << 10, 96 << 10, 0};
+    struct nmi_blocking best[2];
+    struct ranking tile = {.best = best, .max = 2};
+    int32_t last = 0;
+    for (size_t i = 0; i < NMI_COUNT(panels); i++) {
+        struct nmi_blocking b = {.tr = (int16_t)tr, .tc = (int16_t)tc};
+        struct nmi_conv_desc d = *m->d;
+        d.blocking = b;
+        b.slices = (int16_t)slices_for(&d);
+        b.icb = block_for(m, &b, panels[i]);
+        if (b.icb == last) {
+            continue;
+        }
+        last = b.icb;
+        for (b.order = 0; b.order < (b.icb < m->icg ? 2 : 1); b.order++) {
+            rank(&tile, &b, cost_of(m, &b));
+        }
+    }
+    for (int i = 0; i < tile.count; i++) {
+        rank(r, &best[i], tile.cost[i]);
+    }
+}
+
+/* Tiles of one size only: nothing smaller would cut the map into as many. */
+static bool even(int32_t extent, int32_t tile)
+{
+    return tile <= extent && nmi_sp_ceil_div(extent, nmi_sp_ceil_div(extent, tile)) == tile;
+}
+
+int nmi_spconv_candidates(const union nmi_desc *desc, const struct nmi_csr *w,
+                          struct nmi_blocking *out, int max)
+{
+    const struct nmi_conv_desc *d = &desc->conv;
+    const struct nmi_layout *y = &d->y.layout;
+    const bool flat = nmi_sp_flat(d);
+    const struct model m = {.d = d,
+                            .nnz = (double)w->nnz / d->groups,
+                            .rows = (double)w->rows / d->groups,
+                            .icg = d->x.c / d->groups};
+    struct ranking r = {.best = out, .max = max < 32 ? max : 32};
+    for (int32_t tr = 1; tr <= NMI_SP_TILE_ROWS && r.max > 0; tr++) {
+        for (int32_t tc = 1; tc <= NMI_SP_TILE; tc++) {
+            if (nmi_sp_has_tile(d, tr, tc) && even(flat ? 1 : y->sub_h, tr) &&
+                even(flat ? y->sub_h * y->sub_w : y->sub_w, tc)) {
+                rank_tile(&m, tr, tc, &r);
+            }
+        }
+    }
+    return r.count;
+}
