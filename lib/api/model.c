@@ -135,8 +135,11 @@ nm_status nm_model_load(const char *path, const nm_load_options *options, nm_mod
     NMI_TRY(load_options(options, &o, error));
     NMI_TRY(nmi_limits_resolve(o.limits, &limits, error));
     NMI_TRY(nmi_file_dir(path, dir, sizeof dir, error));
-    NMI_TRY(nmi_file_read(path, limits.model_bytes, &bytes, &size, error));
-    nm_status status =
+    nm_status status = nmi_file_read(path, limits.model_bytes, &bytes, &size, error);
+    if (status != NM_OK) {
+        return status == NM_ELIMIT ? nmi_fail_in(error, status, "nm_limits.model_bytes") : status;
+    }
+    status =
         load_bytes(bytes, size, o.external_dir != NULL ? o.external_dir : dir, &o, model, error);
     return status == NM_OK ? NM_OK : nmi_fail_in(error, status, "%s", path);
 }

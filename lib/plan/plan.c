@@ -100,6 +100,7 @@ nm_status nmi_plan_create(const struct nmi_network *network, const struct nmi_te
         return nmi_fail_memory(err, sizeof *made, "a plan");
     }
     made->threads = options->threads;
+    made->meta.limit = options->arena_limit; /* folded values lie there */
     struct nmi_planner p = {.net = network,
                             .graph = network->graph,
                             .inputs = inputs,
