@@ -44,7 +44,7 @@ TEST_BIN  := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/*/test_*.
 BENCH_BIN := $(B)/tests/kernels/bench_kernels
 SLOW_BIN  := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/*/slow_*.c)))
 
-.PHONY: all lib tests setup demo check check-nets run-demo run-check run-check-nets bench-kernels \
+.PHONY: all lib tests setup demo check check-nets docs run-demo run-check run-check-nets bench-kernels \
         clean install uninstall
 .DELETE_ON_ERROR:
 all: lib $(B)/nmie
@@ -73,6 +73,10 @@ run-check-nets: all $(SLOW_BIN)
 # Each kernel alone on one core against the core's own bound. SPARSITY=0.9
 bench-kernels: $(BENCH_BIN)
 	@taskset -c 0 $(BENCH_BIN) $(SPARSITY)
+
+# What is made from the code: operators.md (a test compares it).
+docs: $(B)/tests/ops/test_operator_doc
+	@$< --print > docs/operators.md
 
 # ---- compile ----------------------------------------------------------------------------------------
 # ROOM: what one folder or file needs beyond CFLAGS. Only an instruction set's folder gets its flags.
@@ -136,7 +140,8 @@ $(TEST_BIN) $(SLOW_BIN) $(BENCH_BIN): $(B)/tests/%: tests/%.c $(B)/libnm.a $(HEL
 # ---- install ----------------------------------------------------------------------------------------
 # NetworkManager owns libnm.so, libnm.pc and include/libnm: the development link and the archive
 # stay in $(LIBDIR)/nm, and nm.pc names files, never -lnm.
-DOCS     := README.md LICENSE $(sort $(wildcard docs/*.md))
+DOCS     := README.md LICENSE
+PAGES    := $(sort $(wildcard docs/*.md)) # below README.md, as in the source: its links hold
 MAN1     := $(sort $(wildcard docs/man/*.1))
 MAN3     := $(sort $(wildcard docs/man/*.3))
 FILL      = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
@@ -147,7 +152,7 @@ D         = $(DESTDIR)
 
 install: all
 	$(INSTALL) -d $(D)$(BINDIR) $(D)$(LIBDIR)/nm $(D)$(LIBDIR)/pkgconfig $(D)$(INCLUDEDIR)/nm \
-	    $(D)$(DOCDIR)
+	    $(D)$(DOCDIR)/docs
 	$(INSTALL) -m 644 include/nm/nm.h $(D)$(INCLUDEDIR)/nm/nm.h
 	$(INSTALL) -m 644 $(SO) $(D)$(LIBDIR)/libnm.so.$(VERSION)
 	ln -sf libnm.so.$(VERSION) $(D)$(LIBDIR)/libnm.so.$(SOVERSION)
@@ -158,6 +163,7 @@ install: all
 	$(LINK_NMIE) -Wl,-rpath,'$$ORIGIN/'$$(realpath -m --relative-to=$(BINDIR) $(LIBDIR)) \
 	    -o $(D)$(BINDIR)/nmie
 	$(INSTALL) -m 644 $(DOCS) $(D)$(DOCDIR)
+	$(INSTALL) -m 644 $(PAGES) $(D)$(DOCDIR)/docs
 	$(if $(MAN1),$(INSTALL) -d $(D)$(MANDIR)/man1 && $(INSTALL) -m 644 $(MAN1) $(D)$(MANDIR)/man1)
 	$(if $(MAN3),$(INSTALL) -d $(D)$(MANDIR)/man3 && $(INSTALL) -m 644 $(MAN3) $(D)$(MANDIR)/man3)
 
@@ -165,10 +171,10 @@ uninstall:
 	rm -f $(D)$(INCLUDEDIR)/nm/nm.h $(D)$(LIBDIR)/libnm.so.$(VERSION) \
 	    $(D)$(LIBDIR)/libnm.so.$(SOVERSION) $(D)$(LIBDIR)/nm/libnm.so $(D)$(LIBDIR)/nm/libnm.a \
 	    $(D)$(LIBDIR)/pkgconfig/nm.pc $(D)$(LIBDIR)/pkgconfig/nm-static.pc $(D)$(BINDIR)/nmie \
-	    $(addprefix $(D)$(DOCDIR)/,$(notdir $(DOCS))) \
+	    $(addprefix $(D)$(DOCDIR)/,$(DOCS) $(PAGES)) \
 	    $(addprefix $(D)$(MANDIR)/man1/,$(notdir $(MAN1))) \
 	    $(addprefix $(D)$(MANDIR)/man3/,$(notdir $(MAN3)))
-	for d in $(D)$(INCLUDEDIR)/nm $(D)$(LIBDIR)/nm $(D)$(DOCDIR); do \
+	for d in $(D)$(INCLUDEDIR)/nm $(D)$(LIBDIR)/nm $(D)$(DOCDIR)/docs $(D)$(DOCDIR); do \
 	    if [ -d $$d ]; then rmdir --ignore-fail-on-non-empty $$d; fi; done
 
 clean:

@@ -60,6 +60,9 @@ int nmi_threads_enter(int threads)
 {
     int old = omp_get_max_threads();
     pthread_once(&once, watch_forks);
+    if (threads > 1) { /* oneDNN will run a team */
+        pthread_once(&once, watch_forks);
+    }
     omp_set_num_threads(threads < 1 || nmi_forked() ? 1 : threads);
     return old;
 }

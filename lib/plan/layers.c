@@ -69,6 +69,13 @@ static nm_status make_layers(struct nmi_planner *p, nm_error *err)
         return nmi_fail_memory(err, (size_t)n * sizeof *p->layers, "planning");
     }
     for (int32_t i = 0; i < g->n_nodes; i++) {
+        const uint16_t op = g->nodes[i].op;
+        if (live[i] && (op == NMI_OP_ConstantOfShape || op == NMI_OP_Constant)) {
+            return nmi_fail(err, NM_ELIMIT,
+                            "node %s (%s): its constant is beyond the limit folded_bytes (%zu "
+                            "bytes): raise nm_limits.folded_bytes",
+                            g->nodes[i].name, nmi_ops[op]->name, p->options->folded_limit);
+        }
         if (live[i]) {
             struct nmi_layer *layer = &p->layers[p->n_layers++];
             layer->node = &g->nodes[i];

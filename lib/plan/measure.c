@@ -18,9 +18,9 @@
 #define EVAL_RATE 1e9
 #define COPY_RATE 6e9
 
-#define MIN_SECONDS 0.002 /* of all repetitions */
+#define MIN_SECONDS 0.002 /* of all repetitions; ten times that with effort */
 #define MIN_RUNS 2
-#define MAX_RUNS 20
+#define MAX_RUNS 50
 #define HOPELESS 1.3 /* times the best of its rivals: not timed again */
 
 /* One thing to time. */
@@ -31,6 +31,7 @@ struct subject {
     const struct nmi_csr *csr;
     const float *weight;
     int32_t threads;
+    double min_seconds;
     double rival; /* the best time of an implementation with the same layouts */
     size_t x_bytes, y_bytes;
     struct nmi_dnnl *dnnl;
@@ -116,7 +117,8 @@ static nm_status time_runs(struct subject *s, double *seconds)
     const uint32_t fp = nmi_fp_enter();
     nm_status status = run_once(s);
     double best = 1e9, total = 0;
-    for (int i = 0; status == NM_OK && i < MAX_RUNS && (i < MIN_RUNS || total < MIN_SECONDS); i++) {
+    for (int i = 0; status == NM_OK && i < MAX_RUNS && (i < MIN_RUNS || total < s->min_seconds);
+         i++) {
         const double start = nmi_now();
         status = run_once(s);
         const double t = nmi_now() - start;
@@ -302,6 +304,11 @@ static int32_t subject_kind(const struct nmi_layer *layer, const struct nmi_impl
     return layer->kind == NMI_KIND_GPOOL ? NMI_KIND_POOL : layer->kind;
 }
 
+static double min_seconds(const struct nmi_planner *p)
+{
+    return p->options->effort > 0 ? 10 * MIN_SECONDS : MIN_SECONDS;
+}
+
 /* Implementations before this one have their times. */
 static double best_rival(const struct nmi_layer *layer, const struct nmi_impl *impl)
 {
@@ -326,6 +333,7 @@ static nm_status measure_impl(struct nmi_planner *p, struct nmi_layer *layer, st
                         .csr = csr,
                         .weight = layer->weight,
                         .threads = nmi_layer_threads(p, layer),
+                        .min_seconds = min_seconds(p),
                         .rival = best_rival(layer, impl)};
     operand_bytes(layer, &x, &y, &s.x_bytes, &s.y_bytes);
     if (layer->kind == NMI_KIND_GEMM && layer->weight == NULL) {
@@ -419,6 +427,7 @@ nm_status nmi_measure_convert(struct nmi_planner *p, const struct nmi_layer *lay
                         .kind = NMI_KIND_CONVERT,
                         .desc = &desc,
                         .threads = nmi_layer_threads(p, layer),
+                        .min_seconds = min_seconds(p),
                         .rival = 1e9,
                         .x_bytes = nmi_image_bytes(&convert->from),
                         .y_bytes = nmi_image_bytes(&convert->to)};

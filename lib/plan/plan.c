@@ -3,6 +3,7 @@
 #include "lib/plan/planner.h"
 
 #include "lib/base/cpu.h"
+#include "lib/base/parallel.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -100,12 +101,16 @@ nm_status nmi_plan_create(const struct nmi_network *network, const struct nmi_te
         return nmi_fail_memory(err, sizeof *made, "a plan");
     }
     made->threads = options->threads;
+    made->meta.limit = options->arena_limit; /* folded values lie there */
     struct nmi_planner p = {.net = network,
                             .graph = network->graph,
                             .inputs = inputs,
                             .options = options,
                             .plan = made};
+    /* oneDNN reorders weights with a team: ours, not the process's default. */
+    const int old = nmi_threads_enter(options->threads);
     nm_status status = work(&p, err);
+    nmi_threads_restore(old);
     if (status != NM_OK) {
         made->steps = p.steps; /* their oneDNN objects */
         nmi_plan_free(made);

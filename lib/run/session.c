@@ -234,8 +234,21 @@ static nm_status make_plan(struct nmi_session *s, struct planned *planned, nm_er
     return NM_OK;
 }
 
+/* In a child of fork, OpenMP's team is gone: oneDNN's objects for several threads would wait for
+ * it. */
+static void plan_for_child(struct nmi_session *s)
+{
+    if (nmi_forked() && s->options.threads > 1) {
+        while (s->n_plans > 0) {
+            forget(&s->plans[--s->n_plans]);
+        }
+        s->options.threads = 1;
+    }
+}
+
 static nm_status plan_for(struct nmi_session *s, nm_error *err)
 {
+    plan_for_child(s);
     if (!find_plan(s)) {
         evict(s);
         struct planned fresh = {0};
