@@ -63,7 +63,7 @@ static nm_status gather(struct nmi_exporter *x, const struct nmi_constant *c, in
 static nm_status put_sparse(struct nmi_exporter *x, const char *name, const struct nmi_constant *c,
                             int64_t nnz)
 {
-    struct nmi_constant values, indices;
+    struct nmi_constant values = {0}, indices = {0};
     NMI_TRY(gather(x, c, nnz, &values, &indices));
     struct nmi_mark whole = nmi_put_open(&x->w, 15);
     struct nmi_mark part = nmi_put_open(&x->w, 1);
