@@ -12,12 +12,12 @@ last() { echo "$1" | sed -n "s/.*\"$2\": \([-+.0-9eE]*\).*/\1/p"; }
 
 $nmie version
 echo
-echo 'ResNet-50, 224 x 224, batch 1, made-up weights (planning takes some seconds)'
-dense=$($nmie bench builtin:resnet50 --json --cache "$B/demo.plans")
+echo 'ResNet-50, 224 x 224, batch 1, one core, made-up weights (planning takes some seconds)'
+dense=$($nmie bench builtin:resnet50 -t 1 --json --cache "$B/demo.plans")
 printf '  %-46s %8.1f images/s\n' 'all weights' "$(last "$dense" items_per_second)"
 
 # --compare fails when the two outputs differ by more than 1e-4 of the largest.
-sparse=$($nmie bench builtin:resnet50 --sparsity 0.9 --compare --json --cache "$B/demo.plans")
+sparse=$($nmie bench builtin:resnet50 --sparsity 0.9 -t 1 --compare --json --cache "$B/demo.plans")
 printf '  %-46s %8.1f images/s\n' '90 % zeros, dense kernels' "$(last "$sparse" items_per_second)"
 printf '  %-46s %8.1f images/s\n' '90 % zeros, sparse kernels' "$(first "$sparse" items_per_second)"
 printf '  speed-up %.2f, outputs agree to %.1e of the largest\n' "$(last "$sparse" speedup)" \
