@@ -103,6 +103,13 @@ static nm_status choose(struct pruner *p, nm_error *err)
             l->chosen &= !matches(p, l, p->options->exclude[i]);
         }
         /* Without a source its zeros could not be written back. */
+        if (l->chosen && l->info.constant->source == NMI_NONE && p->options->n_layers > 0) {
+            return nmi_fail(
+                err, NM_EUNSUPPORTED,
+                "prune: weight %s is computed from the file's tensors, expected one that "
+                "stands in the file: leave it out of the layers",
+                p->graph->values[l->info.value].name);
+        }
         l->chosen &= l->info.constant->source != NMI_NONE;
     }
     return NM_OK;

@@ -354,6 +354,33 @@ START_TEST(nan_weight_refused_by_name)
 }
 END_TEST
 
+/* Transpose makes the weight: folding loses the way back to the file. */
+START_TEST(computed_weight_refused_by_name)
+{
+    static const char *const all[] = {"*"};
+    const float w[6] = {1, 2, 3, 4, 5, 6};
+    struct onnx_build b;
+    size_t size;
+    nm_model *model = NULL, *pruned = NULL;
+    nm_error err = {NM_OK, ""};
+    onnx_build_start(&b, 13);
+    onnx_build_input(&b, "x", NM_F32, "1,2");
+    onnx_build_tensor(&b, "w", NM_F32, "3,2", w, sizeof w);
+    onnx_build_node(&b, "Transpose", "w", "wt");
+    onnx_build_node(&b, "MatMul", "x,wt", "y");
+    onnx_build_output(&b, "y", NM_F32, NULL);
+    void *bytes = onnx_build_finish(&b, &size);
+    ck_assert_int_eq(nm_model_load_memory(bytes, size, NULL, &model, &err), NM_OK);
+    nmi_free(bytes);
+    nm_prune_options o = options_of(0.5);
+    o.layers = all;
+    o.n_layers = 1;
+    ck_assert_int_eq(nm_model_prune(model, &o, &pruned, &err), NM_EUNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(err.message, "weight wt is computed"));
+    nm_model_free(model);
+}
+END_TEST
+
 /* ---- saved -------------------------------------------------------------------------------------
  */
 
@@ -415,6 +442,7 @@ int main(void)
     tcase_add_test(t, twice_pruned_zeros_stay);
     tcase_add_test(t, options_without_sense_refused);
     tcase_add_test(t, nan_weight_refused_by_name);
+    tcase_add_test(t, computed_weight_refused_by_name);
     tcase_add_test(t, saved_dense_or_sparse_the_same_network);
     suite_add_tcase(s, t);
     SRunner *sr = srunner_create(s);
