@@ -179,13 +179,17 @@ static bool lanes_cover(const struct nmi_image *x, const struct nmi_layout *l)
 /* ---- convolution --------------------------------------------------------------------------------
  */
 
+static bool enough_zeros(const struct nmi_layer *layer)
+{
+    return layer->weight != NULL && (double)layer->zeros >= MIN_ZEROS * (double)layer->weight_elems;
+}
+
 bool nmi_lanes_wanted(const struct nmi_planner *p, const struct nmi_layer *layer)
 {
     const struct nmi_conv_desc *d = &layer->desc.conv;
-    const bool sparse = (double)layer->zeros >= MIN_ZEROS * (double)layer->weight_elems;
     /* Dense layers that cost little and spare a conversion when their neighbours are sparse. */
     const bool cheap = d->x.c <= 4 || d->groups == d->x.c;
-    return !p->options->dense && (sparse || (p->any_sparse && cheap));
+    return !p->options->dense && (enough_zeros(layer) || (p->any_sparse && cheap));
 }
 
 static nm_status add_sparse_conv(struct nmi_planner *p, struct nmi_layer *layer, nm_error *err)
@@ -195,7 +199,7 @@ static nm_status add_sparse_conv(struct nmi_planner *p, struct nmi_layer *layer,
     const struct nmi_layout x = nmi_impl_input(p, layer, &impl, 0);
     const struct nmi_layout y = nmi_impl_output(p, layer, &impl);
     union nmi_desc d = nmi_impl_desc(layer, &impl, &x, &y);
-    impl.kernel = nmi_kernel_find(NMI_KIND_SPCONV, p->options->isa, &d, &layer->reason);
+    impl.kernel = nmi_kernel_find(NMI_KIND_SPCONV, p->options->isa, &d, NULL);
     if (impl.kernel == NULL || impl.kernel->candidates == NULL || !lanes_cover(&d.conv.x, &x)) {
         return NM_OK;
     }
@@ -274,13 +278,12 @@ static void gemm_candidates(struct nmi_planner *p, struct nmi_layer *layer)
     }
     const bool plain = g->batch == 1 && !g->trans_a && g->alpha == 1.0f &&
                        (g->bias_rank == 0 || (g->bias_rank == 1 && g->beta == 1.0f));
-    if (!p->options->dense && layer->weight != NULL && plain && g->m <= INT32_MAX &&
-        (double)layer->zeros >= MIN_ZEROS * (double)layer->weight_elems) {
+    if (!p->options->dense && plain && g->m <= INT32_MAX && enough_zeros(layer)) {
         struct nmi_impl impl = {.step = NMI_STEP_KERNEL};
         const struct nmi_kernel any = {.kind = NMI_KIND_FC};
         impl.kernel = &any;
         union nmi_desc d = nmi_impl_desc(layer, &impl, NULL, NULL);
-        impl.kernel = nmi_kernel_find(NMI_KIND_FC, p->options->isa, &d, &layer->reason);
+        impl.kernel = nmi_kernel_find(NMI_KIND_FC, p->options->isa, &d, NULL);
         if (impl.kernel != NULL) {
             add(layer, impl);
         }
@@ -399,9 +402,7 @@ nm_status nmi_plan_candidates(struct nmi_planner *p, nm_error *err)
     for (int32_t i = 0; i < p->n_layers; i++) {
         struct nmi_layer *layer = &p->layers[i];
         NMI_TRY(nmi_plan_describe_layer(p, layer, err));
-        p->any_sparse |= !p->options->dense && layer->kind == NMI_KIND_CONV &&
-                         layer->weight != NULL &&
-                         (double)layer->zeros >= MIN_ZEROS * (double)layer->weight_elems;
+        p->any_sparse |= !p->options->dense && layer->kind == NMI_KIND_CONV && enough_zeros(layer);
     }
     p->any_sparse &= nmi_isa_lanes(p->options->isa) > 0;
     if (p->any_sparse) {

@@ -175,8 +175,8 @@ nm_status nmi_get_form(struct nmi_planner *p, int32_t layer, int32_t value,
     for (int32_t i = 0; i < v->n_forms; i++) {
         const struct nmi_form *f = &v->forms[i];
         const bool here = f->segment == segment || f->layout.kind == NMI_PLAIN;
-        if (here && (source == NULL || f->segment == segment)) {
-            source = source == NULL ? f : source;
+        if (here && source == NULL) {
+            source = f;
         }
         if (here && serves(&image, f, v->nonnegative, want)) {
             *form = *f;

@@ -54,7 +54,6 @@ static nm_status notes(struct nmi_planner *p, nm_error *err)
     for (int32_t i = 0; i < p->n_layers; i++) {
         const struct nmi_layer *layer = &p->layers[i];
         const struct nmi_impl *impl = &layer->impls[layer->choice];
-        const double macs = nmi_layer_macs(layer);
         const double zeros =
             layer->weight_elems > 0 ? (double)layer->zeros / (double)layer->weight_elems : 0;
         plan->layers[i] = (struct nmi_layer_note){
@@ -64,8 +63,7 @@ static nm_status notes(struct nmi_planner *p, nm_error *err)
             .reason = layer->n_impls == 1 ? "the only one" : "least time, conversions included",
             .candidates = candidate_list(p, layer),
             .seconds = impl->seconds,
-            .macs = macs,
-            .nonzero_macs = macs * (1 - zeros),
+            .macs = nmi_layer_macs(layer),
             .sparsity = layer->weight ? zeros : -1};
         if (plan->layers[i].candidates == NULL) {
             return nmi_fail_memory(err, 2048, "planning");

@@ -99,10 +99,10 @@ struct nmi_layer_note {
     const char *node, *op;
     const char *implementation; /* kernel or oneDNN's implementation */
     const char *reason;
-    const char *candidates;    /* "name ms, name ms, ..." */
-    double seconds;            /* expected */
-    double macs, nonzero_macs; /* of one run of the step */
-    double sparsity;           /* of the weight, 0..1; -1: no weight */
+    const char *candidates; /* "name ms, name ms, ..." */
+    double seconds;         /* expected */
+    double macs;            /* of one run of the step */
+    double sparsity;        /* of the weight, 0..1; -1: no weight */
 };
 
 struct nmi_plan_output {

@@ -52,8 +52,6 @@ struct nmi_layer {
     struct nmi_image out_image; /* output 0, when it is an image */
     struct nmi_impl impls[NMI_MAX_IMPLS];
     int32_t n_impls, choice;
-    const char *reason;
-    int32_t seen; /* choose.c: mark of a sweep */
 };
 
 /* A buffer: lifetime in steps, place after memory.c. */

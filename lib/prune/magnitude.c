@@ -176,8 +176,8 @@ static struct threshold find_threshold(const struct pruner *p, const struct laye
 /* ---- masks
  * ------------------------------------------------------------------------------------------- */
 
-static nm_status apply(struct pruner *p, const struct layer *l, struct threshold *t,
-                       struct nmi_graph *pruned, nm_error *err)
+static nm_status apply(const struct layer *l, struct threshold *t, struct nmi_graph *pruned,
+                       nm_error *err)
 {
     const int32_t value = l->info.constant->source;
     struct nmi_constant *c = &pruned->constants[pruned->values[value].constant];
@@ -192,7 +192,6 @@ static nm_status apply(struct pruner *p, const struct layer *l, struct threshold
             w[i] = 0;
         }
     }
-    (void)p;
     c->data = w;
     c->sparse = 1;
     return NM_OK;
@@ -226,7 +225,7 @@ static nm_status prune(struct pruner *p, struct nmi_graph *pruned, nm_error *err
     for (int32_t k = 0; k < p->n; k++) {
         if (p->layers[k].chosen) {
             t = global ? t : find_threshold(p, &p->layers[k]);
-            NMI_TRY(apply(p, &p->layers[k], &t, pruned, err));
+            NMI_TRY(apply(&p->layers[k], &t, pruned, err));
         }
     }
     return NM_OK;
