@@ -40,7 +40,8 @@ enum nmi_layout_kind {
     NMI_NHWC,    /* N, H, W, C */
     NMI_BLOCK8,  /* N, C/8, H, W, 8c; channels beyond C are zero */
     NMI_BLOCK16, /* N, C/16, H, W, 16c; channels beyond C are zero */
-    NMI_LANES    /* see below */
+    NMI_LANES,   /* see below */
+    NMI_LAYOUTS
 };
 
 /*
@@ -119,7 +120,8 @@ enum nmi_kind {
     NMI_KINDS
 };
 
-/* How a sparse convolution walks: tiles of tr x tc vectors (rows x columns of sub-image positions),
+/* How a convolution walks. Winograd: tr = the tile's outputs a side, tc = tiles of a block.
+ * Sparse: tiles of tr x tc vectors (rows x columns of sub-image positions),
  * channel blocks of icb input channels; order 0: tiles outside, 1: blocks outside. What decides
  * rounding (icb, accumulator sets, which follow from tr tc) is fixed here, before any split. */
 struct nmi_blocking {
@@ -129,13 +131,20 @@ struct nmi_blocking {
     int16_t slices; /* output channels are packed in so many contiguous slices: units of work */
 };
 
+/* A max-pool behind a convolution's activation; kh 0: none. Windows over the padding count -inf. */
+struct nmi_conv_pool {
+    int32_t kh, kw, stride_h, stride_w;
+    int32_t pad[4]; /* top, left, bottom, right */
+};
+
 struct nmi_conv_desc {
-    struct nmi_image x, y; /* y.layout also holds the residual's layout */
+    struct nmi_image x, y; /* y.layout also holds the residual's layout; y is the pooled map */
     int32_t groups, kh, kw, stride_h, stride_w, dil_h, dil_w;
     int32_t pad[4]; /* top, left, bottom, right */
     struct nmi_act act;
     bool bias, residual;
-    struct nmi_blocking blocking; /* SPCONV in LANES only */
+    struct nmi_conv_pool pool;
+    struct nmi_blocking blocking; /* of kernels that have `candidates` */
 };
 
 struct nmi_fc_desc { /* FC */
@@ -223,13 +232,19 @@ struct nmi_kernel {
     uint32_t over_read; /* bytes that may be read beyond the end of any input (<= NMI_SLACK) */
     /* NULL when it does this descriptor, else why not (a static sentence). */
     const char *(*refuse)(const union nmi_desc *desc);
-    /* SPCONV in LANES: blockings worth trying, best guess first, at most max; returns the count.
-     * NULL: desc->conv.blocking is not used. Depends on the shape and weights only. */
+    /* SPCONV in LANES, CONV: blockings worth trying, best guess first, at most max; returns the
+     * count. NULL: desc->conv.blocking is not used. Depends on the shape and weights only (w is
+     * NULL for CONV). */
     int (*candidates)(const union nmi_desc *desc, const struct nmi_csr *w, struct nmi_blocking *out,
                       int max);
     /* SPCONV, FC: bytes of the packed form (0: these weights do not fit the format). */
     size_t (*packed_bytes)(const union nmi_desc *desc, const struct nmi_csr *w);
     void (*pack)(const union nmi_desc *desc, const struct nmi_csr *w, void *packed);
+    /* CONV: the same for dense weights [oc][ic/groups][kh][kw], each channel times scale[oc] unless
+     * scale is NULL. */
+    size_t (*dense_bytes)(const union nmi_desc *desc);
+    void (*pack_dense)(const union nmi_desc *desc, const float *w, const float *scale,
+                       void *packed);
     /* Bytes of scratch for a run in so many parts; NULL = none. */
     size_t (*scratch_bytes)(const union nmi_desc *desc, int parts);
     /* Most parts worth having on `threads` threads (>= 1). The bits do not depend on it. */

@@ -41,6 +41,9 @@ const char *nmi_spconv_refuse(const struct nmi_conv_desc *d, int32_t vl)
     if (d->x.n != d->y.n || d->groups < 1 || d->x.c % d->groups || d->y.c % d->groups) {
         return "batch or channels do not agree";
     }
+    if (d->pool.kh != 0) {
+        return "pooling behind it is not done";
+    }
     if (d->x.n < 1 || d->x.c < 1 || d->y.c < 1 || d->pad[0] < 0 || d->pad[1] < 0) {
         return "empty tensors and negative padding are not done";
     }

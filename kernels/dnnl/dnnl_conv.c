@@ -70,6 +70,9 @@ static nm_status check_shape(const struct nmi_dnnl *o, const struct nmi_conv_des
     if (!sane) {
         return nmi_fail(err, NM_EINVAL, "oneDNN: %s: not a convolution", o->what);
     }
+    if (d->pool.kh != 0) {
+        return nmi_fail(err, NM_EUNSUPPORTED, "oneDNN: %s: no pooling behind it", o->what);
+    }
     return NM_OK;
 }
 

@@ -51,6 +51,9 @@ int nmi_ref_conv_parts(const union nmi_desc *desc, const void *packed, int threa
 const char *nmi_ref_conv_refuse(const union nmi_desc *desc)
 {
     const struct nmi_conv_desc *d = &desc->conv;
+    if (d->pool.kh != 0) {
+        return "pooling behind it is a layer of its own";
+    }
     return nmi_ref_plain(&d->x) && nmi_ref_plain(&d->y) ? NULL : "plain layouts only";
 }
 

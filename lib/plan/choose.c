@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define SWEEPS 8
-#define KINDS 5
 
 struct chooser {
     struct nmi_planner *p;
@@ -60,7 +59,7 @@ static double edge(struct chooser *c, const struct nmi_layer *layer, int32_t v,
                    const struct nmi_layout *from, const struct nmi_layout *to)
 {
     struct nmi_planner *p = c->p;
-    double *memo = &p->values[v].convert[from->kind * KINDS + to->kind];
+    double *memo = &p->values[v].convert[from->kind * NMI_LAYOUTS + to->kind];
     const struct nmi_tensor t = nmi_layer_tensor(p, layer, v);
     struct nmi_convert_desc d = {.from = nmi_tensor_image(&t), .to = nmi_tensor_image(&t)};
     if (nmi_layout_same_lanes(from, to) || nmi_layout_equivalent(&d.from, from, to)) {

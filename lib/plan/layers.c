@@ -102,7 +102,7 @@ static void value_states(struct nmi_planner *p)
         struct nmi_value_state *v = &p->values[i];
         v->producer = v->output = v->last_use = NMI_NONE;
         v->image = is_image(&p->facts[i]);
-        for (int k = 0; k < 25; k++) {
+        for (int k = 0; k < NMI_LAYOUTS * NMI_LAYOUTS; k++) {
             v->convert[k] = -1;
         }
     }

@@ -85,7 +85,7 @@ struct nmi_value_state {
     int32_t halo[4];            /* what its LANES consumers need */
     struct nmi_form forms[NMI_MAX_FORMS];
     int32_t n_forms;
-    double convert[25]; /* choose.c: seconds from kind to kind; < 0 not known */
+    double convert[NMI_LAYOUTS * NMI_LAYOUTS]; /* choose.c: seconds from kind to kind; < 0 not known */
 };
 
 struct nmi_planner {
