@@ -56,6 +56,11 @@ const char *nmi_wino_refuse(const struct nmi_conv_desc *d, int32_t vl)
         d->dil_w != 1 || d->groups != 1) {
         return "3 x 3 of stride, dilation and groups 1 only";
     }
+    for (int i = 0; i < 4; i++) {
+        if (d->pad[i] < 0 || d->pad[i] >= TAPS) { /* such outputs would not be exactly zero */
+            return "no window may lie in the padding alone";
+        }
+    }
     const int64_t h = (int64_t)d->x.h + d->pad[0] + d->pad[2] - (TAPS - 1);
     const int64_t w = (int64_t)d->x.w + d->pad[1] + d->pad[3] - (TAPS - 1);
     if (h < 1 || w < 1 || h > INT32_MAX / 2 || w > INT32_MAX / 2 || d->x.n < 1 || d->x.c < 1 ||
@@ -68,16 +73,23 @@ const char *nmi_wino_refuse(const struct nmi_conv_desc *d, int32_t vl)
     return d->y.h == h && d->y.w == w ? NULL : "the output's size is not the convolution's";
 }
 
+/* Few tiles a block while the weights stay near; many where they come from memory for each block. */
 int nmi_wino_candidates(const union nmi_desc *desc, const struct nmi_csr *w,
                         struct nmi_blocking *out, int max)
 {
-    static const int16_t tc[] = {28, 49, 14, 98};
+    static const struct nmi_blocking all[] = {
+        {.tr = 4, .tc = 14, .icb = 512}, {.tr = 4, .tc = 49, .icb = 512},
+        {.tr = 4, .tc = 28, .icb = 512}, {.tr = 4, .tc = 28, .icb = 128},
+        {.tr = 2, .tc = 49, .icb = 512}};
+    const struct nmi_conv_desc *d = &desc->conv;
+    const bool far = (int64_t)d->x.c * d->y.c > 100000;
+    const bool small = (int64_t)d->x.n * d->y.h * d->y.w <= 784;
     int n = 0;
     (void)w;
-    (void)desc;
-    for (int tr = 4; tr >= 2; tr -= 2) {
-        for (size_t i = 0; i < NMI_COUNT(tc) && n < max; i++) {
-            out[n++] = (struct nmi_blocking){.tr = (int16_t)tr, .tc = tc[i], .icb = 64};
+    for (size_t i = 0; i < NMI_COUNT(all) && n < max; i++) {
+        const struct nmi_blocking b = all[i < 2 && far ? 1 - i : i];
+        if ((b.icb == 512 || d->x.c > b.icb) && (b.tr == 4 || small)) {
+            out[n++] = b;
         }
     }
     return n;

@@ -17,7 +17,7 @@ static int32_t vl;
 static struct nmi_act random_act(void)
 {
     static const struct nmi_act acts[] = {
-        {NMI_ACT_NONE, 0, 0},       {NMI_ACT_RELU, 0, 0},    {NMI_ACT_CLIP, 0.5f, 6.0f},
+        {NMI_ACT_NONE, 0, 0},       {NMI_ACT_RELU, 0, 0},    {NMI_ACT_CLIP, 0.5f, 20.0f},
         {NMI_ACT_LEAKY, 0.1f, 0},   {NMI_ACT_SIGMOID, 0, 0}, {NMI_ACT_HARDSWISH, 0, 0},
         {NMI_ACT_SWISH, 0, 0}};
     return acts[case_random(0, (int32_t)NMI_COUNT(acts) - 1)];
@@ -28,11 +28,10 @@ static struct nmi_conv_desc random_conv(void)
     struct nmi_conv_desc d = {.groups = 1, .kh = 3, .kw = 3, .stride_h = 1, .stride_w = 1,
                               .dil_h = 1, .dil_w = 1, .act = random_act()};
     const int32_t most = case_random(0, 3) ? 40 : 150, size = case_random(0, 3) ? 12 : 30;
-    const int32_t low = case_random(0, 4) ? 0 : 3; /* pads beyond the window too */
     int32_t h, w;
     do {
         for (int i = 0; i < 4; i++) {
-            d.pad[i] = case_random(0, 1 + low);
+            d.pad[i] = case_random(0, 2);
         }
         d.x = case_plain(case_random(0, 2) ? 1 : case_random(2, 4), case_random(1, most),
                          case_random(1, size), case_random(1, size));
@@ -231,8 +230,44 @@ START_TEST(winograd_random_layer_matches_reference)
 }
 END_TEST
 
+static void refuses(const struct nmi_kernel *kernel)
+{
+    if (!is_winograd(kernel)) {
+        return;
+    }
+    vl = nmi_isa_lanes(kernel->isa);
+    struct nmi_conv_desc good = random_conv();
+    good.residual = false;
+    good.x.layout.kind = good.y.layout.kind = vl == 16 ? NMI_BLOCK16 : NMI_BLOCK8;
+    union nmi_desc d = {.conv = good};
+    ck_assert_ptr_null(kernel->refuse(&d));
+#define REFUSED(change)                              \
+    d.conv = good;                                   \
+    change;                                          \
+    ck_assert_msg(kernel->refuse(&d) != NULL, #change)
+    REFUSED(d.conv.x.layout.kind = NMI_PLAIN);
+    REFUSED(d.conv.y.layout.kind = NMI_NHWC);
+    REFUSED(d.conv.kh = 1);
+    REFUSED(d.conv.stride_w = 2);
+    REFUSED(d.conv.dil_h = 2);
+    REFUSED(d.conv.groups = 2);
+    REFUSED(d.conv.pad[1] = 3);
+    REFUSED(d.conv.pad[2] = -1);
+    REFUSED(d.conv.y.h++);
+    REFUSED(d.conv.pool.kh = 3);
+    REFUSED(d.conv.pool.kh = 2; d.conv.pool.pad[0] = 1);
+#undef REFUSED
+}
+
+START_TEST(winograd_refuses_what_it_does_not_do)
+{
+    case_each(NMI_KIND_CONV, refuses);
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = {winograd_random_layer_matches_reference};
+    const TTest *const tests[] = {winograd_random_layer_matches_reference,
+                                  winograd_refuses_what_it_does_not_do};
     return case_main("winograd", tests, NMI_COUNT(tests));
 }
