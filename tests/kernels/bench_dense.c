@@ -28,7 +28,8 @@ static const struct shape shapes[] = {
     {"vgg", 512, 512, 3, 1, 28, 2},  {"vgg", 512, 512, 3, 1, 14, 0},
     {"vgg", 512, 512, 3, 1, 14, 2},  {"resnet", 64, 64, 3, 1, 56, 0},
     {"resnet", 128, 128, 3, 1, 28, 0}, {"resnet", 256, 256, 3, 1, 14, 0},
-    {"resnet", 512, 512, 3, 1, 7, 0}};
+    {"resnet", 512, 512, 3, 1, 7, 0}, {"resnet", 64, 3, 7, 2, 224, 0},
+    {"resnet", 64, 3, 7, 2, 224, 3}};
 
 static uint8_t block_of(nm_isa isa)
 {
