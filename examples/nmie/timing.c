@@ -9,6 +9,7 @@
 
 #define WARM_SECONDS 0.1
 #define TURNS 4
+#define PROFILE_SECONDS 0.3 /* for runs that are profiled, beside the last that was timed */
 
 /* One session in the race. */
 struct runner {
@@ -129,6 +130,20 @@ static nm_status compare_outputs(const nm_model *model, struct runner *a, struct
     return status;
 }
 
+static nm_status take_profile(struct runner *r, struct profile *profile, nm_error *err)
+{
+    double one;
+    nm_status status = profile_add(profile, r->session, err);
+    for (double start = source_now();
+         !status && !profile_full(profile) && source_now() - start < PROFILE_SECONDS;) {
+        status = run_once(r, &one, err);
+        if (!status) {
+            status = profile_add(profile, r->session, err);
+        }
+    }
+    return status;
+}
+
 static nm_status run_all(const struct timing_job *job, const nm_session_options *options, size_t n,
                          struct timing *timings, double *max_rel, nm_error *err)
 {
@@ -147,6 +162,9 @@ static nm_status run_all(const struct timing_job *job, const nm_session_options 
     }
     if (!status) {
         status = race(job, r, options, n, err);
+    }
+    if (!status && job->profile) {
+        status = take_profile(&r[0], job->profile, err);
     }
     if (!status && n == 2) {
         status = compare_outputs(job->model, &r[0], &r[1], max_rel, err);

@@ -9,7 +9,6 @@
 #include "lib/base/cpu.h"
 #include "lib/base/mem.h"
 
-#include <immintrin.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,71 +53,6 @@ static float *random_floats(size_t bytes)
         p[i] = uniform() - 0.5f;
     }
     return p;
-}
-
-/* ---- the bound ---------------------------------------------------------------------------- */
-
-enum { TILE = 14, PANEL = 24 << 10, ROUNDS = 400 };
-
-__attribute__((target("avx512f"))) static void fma_512(const float *panel, const float *w)
-{
-    __m512 acc[TILE];
-    for (int t = 0; t < TILE; t++) {
-        acc[t] = _mm512_setzero_ps();
-    }
-    for (size_t i = 0; i + TILE * 16 <= PANEL / 4; i += TILE * 16) {
-        const __m512 v = _mm512_set1_ps(w[i]);
-#pragma GCC unroll 14
-        for (int t = 0; t < TILE; t++) {
-            acc[t] = _mm512_fmadd_ps(v, _mm512_load_ps(panel + i + t * 16), acc[t]);
-        }
-    }
-#pragma GCC unroll 14
-    for (int t = 0; t < TILE; t++) {
-        __asm__ volatile("" : : "v"(acc[t]));
-    }
-}
-
-__attribute__((target("avx2,fma"))) static void fma_256(const float *panel, const float *w)
-{
-    __m256 acc[TILE];
-    for (int t = 0; t < TILE; t++) {
-        acc[t] = _mm256_setzero_ps();
-    }
-    for (size_t i = 0; i + TILE * 8 <= PANEL / 4; i += TILE * 8) {
-        const __m256 v = _mm256_set1_ps(w[i]);
-#pragma GCC unroll 14
-        for (int t = 0; t < TILE; t++) {
-            acc[t] = _mm256_fmadd_ps(v, _mm256_load_ps(panel + i + t * 8), acc[t]);
-        }
-    }
-#pragma GCC unroll 14
-    for (int t = 0; t < TILE; t++) {
-        __asm__ volatile("" : : "x"(acc[t]));
-    }
-}
-
-/* GFLOP/s. */
-static double bound_of(nm_isa isa)
-{
-    float *panel = random_floats(PANEL), *w = random_floats(PANEL);
-    const size_t step = TILE * (size_t)nmi_isa_lanes(isa);
-    double best = 1e9;
-    for (int k = 0; k < 30; k++) {
-        const double begin = nmi_now();
-        for (int i = 0; i < ROUNDS; i++) {
-            if (isa == NM_ISA_AVX512) {
-                fma_512(panel, w);
-            } else {
-                fma_256(panel, w);
-            }
-        }
-        const double seconds = nmi_now() - begin;
-        best = seconds < best ? seconds : best;
-    }
-    nmi_free(panel);
-    nmi_free(w);
-    return 2.0 * (double)(PANEL / 4 / step * step) * ROUNDS / best * 1e-9;
 }
 
 /* ---- timing ------------------------------------------------------------------------------- */
@@ -266,7 +200,7 @@ static struct result bench_conv(const struct nmi_conv_desc *d, nm_isa isa, doubl
 
 static void bench_convs(nm_isa isa, double sparsity, int32_t batch)
 {
-    const double bound = bound_of(isa);
+    const double bound = nmi_bound_gflops(isa);
     double first = 0, best = 0, work = 0;
     printf("bound %.0f GFLOP/s; ms per image\n%-20s %2s %8s %8s  %-16s %7s %6s\n", bound, "layer",
            "x", "guess", "best", "blocking", "GF/s", "bound");
