@@ -127,6 +127,10 @@ union nmi_desc nmi_impl_desc(const struct nmi_layer *layer, const struct nmi_imp
     case NMI_KIND_CONV:
     case NMI_KIND_DECONV:
         d.conv.x.layout = *x;
+        if (layer->pool != NULL) {
+            d.conv.y = layer->pool->out_image;
+            nmi_conv_pool_of(&layer->pool->desc.pool, &d.conv.pool);
+        }
         d.conv.y.layout = *y;
         d.conv.blocking = impl->blocking;
         break;
@@ -253,12 +257,41 @@ static void add_dnnl_conv(struct nmi_planner *p, struct nmi_layer *layer)
     }
 }
 
+/* Our own kernels for dense weights, in the blocked layout of this vector length. */
+static void add_block_conv(struct nmi_planner *p, struct nmi_layer *layer)
+{
+    const uint8_t block = p->options->isa == NM_ISA_AVX512 ? NMI_BLOCK16 : NMI_BLOCK8;
+    const uint8_t inputs[] = {block, NMI_PLAIN};
+    for (size_t k = 0; k < NMI_COUNT(inputs); k++) {
+        struct nmi_impl impl = {
+            .step = NMI_STEP_KERNEL, .in_kind = inputs[k], .out_kind = block};
+        struct nmi_blocking blockings[8] = {{0}};
+        const struct nmi_layout x = {.kind = inputs[k]}, y = {.kind = block};
+        const union nmi_desc d = nmi_impl_desc(layer, &impl, &x, &y);
+        int n = 1;
+        impl.kernel = nmi_kernel_find(NMI_KIND_CONV, p->options->isa, &d, NULL);
+        if (impl.kernel == NULL || impl.kernel->pack_dense == NULL) {
+            continue;
+        }
+        if (impl.kernel->candidates != NULL) {
+            const int max = p->options->fixed ? 1 : (int)NMI_COUNT(blockings);
+            n = impl.kernel->candidates(&d, NULL, blockings, max);
+        }
+        for (int i = 0; i < n; i++) {
+            impl.blocking = blockings[i];
+            add(layer, impl);
+        }
+        p->kinds |= n > 0 ? 1u << inputs[k] | 1u << block : 0;
+    }
+}
+
 static nm_status conv_candidates(struct nmi_planner *p, struct nmi_layer *layer, nm_error *err)
 {
     if (layer->kind == NMI_KIND_CONV && layer->weight != NULL && dnnl_allowed(p)) {
         if (nmi_lanes_wanted(p, layer)) {
             NMI_TRY(add_sparse_conv(p, layer, err));
         }
+        add_block_conv(p, layer);
         add_dnnl_conv(p, layer);
     }
     if (layer->kind == NMI_KIND_DECONV && layer->weight != NULL && dnnl_allowed(p)) {

@@ -69,6 +69,11 @@ static bool sparse_impl(const struct nmi_impl *impl)
     return impl->step == NMI_STEP_KERNEL && impl->kernel->packed_bytes != NULL;
 }
 
+bool nmi_impl_packs(const struct nmi_impl *impl)
+{
+    return sparse_impl(impl) || (impl->step == NMI_STEP_KERNEL && impl->kernel->pack_dense != NULL);
+}
+
 /* Seconds by rule. Row-major evaluation is the last resort, and priced so. */
 static double rule(const struct nmi_planner *p, const struct nmi_layer *layer,
                    const struct nmi_impl *impl)
@@ -76,15 +81,16 @@ static double rule(const struct nmi_planner *p, const struct nmi_layer *layer,
     const double macs = nmi_layer_macs(layer);
     const double bytes = (double)layer->out_elems * sizeof(float);
     const double narrow = p->options->isa == NM_ISA_AVX512 ? 1 : 0.55;
-    if (impl->step == NMI_IMPL_ALIAS) {
+    if (impl->step == NMI_IMPL_ALIAS || impl->step == NMI_IMPL_FUSED) {
         return 0;
     }
     if (sparse_impl(impl)) {
         const double share = 1 - (double)layer->zeros / (double)layer->weight_elems;
         return macs * share / (SPARSE_RATE * narrow * 1.3) + bytes / COPY_RATE;
     }
-    if (impl->step == NMI_STEP_DNNL) {
-        return macs / (DENSE_RATE * narrow) + bytes / COPY_RATE;
+    if (impl->step == NMI_STEP_DNNL || nmi_impl_packs(impl)) {
+        const double fewer = impl->step == NMI_STEP_DNNL ? 1 : 1.5; /* products by Winograd */
+        return macs / (DENSE_RATE * narrow * fewer) + bytes / COPY_RATE;
     }
     if (impl->step == NMI_STEP_EVAL) {
         return macs / EVAL_RATE + 4 * bytes / COPY_RATE + 1e-6;
@@ -171,6 +177,9 @@ static nm_status prepare_dnnl(struct subject *s, nm_error *err)
 static nm_status prepare_kernel(struct subject *s, nm_error *err)
 {
     const struct nmi_kernel *k = s->impl->kernel;
+    if (k->pack_dense != NULL) { /* the values do not matter */
+        NMI_TRY(buffer(k->dense_bytes(s->desc), &s->packed, err));
+    }
     if (k->packed_bytes != NULL) {
         const size_t bytes = k->packed_bytes(s->desc, s->csr);
         if (bytes == 0) {
@@ -321,11 +330,14 @@ static double best_rival(const struct nmi_layer *layer, const struct nmi_impl *i
     return best;
 }
 
-static nm_status measure_impl(struct nmi_planner *p, struct nmi_layer *layer, struct nmi_impl *impl,
-                              struct nmi_csr *csr, void **csr_memory, nm_error *err)
+static nm_status measure_impl(struct nmi_planner *p, const struct nmi_layer *layer,
+                              struct nmi_impl *impl, struct nmi_csr *csr, void **csr_memory,
+                              nm_error *err)
 {
+    const struct nmi_layer *last = layer->pool != NULL ? layer->pool : layer;
     const struct nmi_layout x = nmi_impl_input(p, layer, impl, 0);
-    const struct nmi_layout y = nmi_impl_output(p, layer, impl);
+    const struct nmi_layout y =
+        nmi_impl_output(p, last, last == layer ? impl : &last->impls[last->choice]);
     const union nmi_desc desc = nmi_impl_desc(layer, impl, &x, &y);
     struct subject s = {.impl = impl,
                         .kind = subject_kind(layer, impl),
@@ -405,6 +417,16 @@ static nm_status measure_layer(struct nmi_planner *p, struct nmi_layer *layer, n
             impl->seconds = rule(p, layer, impl);
         }
     }
+    nmi_free(memory);
+    return status;
+}
+
+nm_status nmi_measure_impl(struct nmi_planner *p, const struct nmi_layer *layer,
+                           struct nmi_impl *impl, nm_error *err)
+{
+    struct nmi_csr csr;
+    void *memory = NULL;
+    nm_status status = measure_impl(p, layer, impl, &csr, &memory, err);
     nmi_free(memory);
     return status;
 }

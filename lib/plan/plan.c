@@ -19,6 +19,8 @@ static const char *impl_name(const struct nmi_layer *layer, const struct nmi_imp
         return "alias";
     case NMI_IMPL_CONCAT:
         return "copy";
+    case NMI_IMPL_FUSED:
+        return "part of the convolution before it";
     default:
         return layer->kind == NMI_KIND_NONE ? "evaluation" : "reference";
     }
@@ -104,6 +106,7 @@ static nm_status work(struct nmi_planner *p, nm_error *err)
     NMI_TRY(nmi_plan_candidates(p, err));
     NMI_TRY(nmi_plan_measure(p, err));
     NMI_TRY(nmi_plan_choose(p, err));
+    NMI_TRY(nmi_plan_fuse(p, err));
     NMI_TRY(nmi_plan_emit(p, err));
     NMI_TRY(nmi_plan_memory(p, err));
     return notes(p, err);

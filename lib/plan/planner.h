@@ -7,6 +7,7 @@
  *   frames.c      frames of LANES
  *   measure.c     what each costs, conversions too
  *   choose.c      one implementation for each layer
+ *   fuse.c        max-pools that the convolution before them does
  *   forms.c       values in layouts: conversions, frames, buffers
  *   emit.c        steps
  *   memory.c      buffers to offsets
@@ -25,14 +26,14 @@
 /* One way to run a layer. in_kind, out_kind: enum nmi_layout_kind of its image operands (PLAIN for
  * tensors that are no images). */
 struct nmi_impl {
-    uint8_t step; /* enum nmi_step_kind; ALIAS and CONCAT below */
+    uint8_t step; /* enum nmi_step_kind; ALIAS, CONCAT, FUSED below */
     uint8_t in_kind, out_kind;
     const struct nmi_kernel *kernel;
     struct nmi_blocking blocking;
     enum nmi_dnnl_algo algo;
     double seconds;
 };
-enum { NMI_IMPL_ALIAS = NMI_STEP_COPY + 1, NMI_IMPL_CONCAT };
+enum { NMI_IMPL_ALIAS = NMI_STEP_COPY + 1, NMI_IMPL_CONCAT, NMI_IMPL_FUSED };
 
 /* A live node with the shapes of this plan (batch 1 inside a segment of several images). */
 struct nmi_layer {
@@ -52,6 +53,7 @@ struct nmi_layer {
     struct nmi_image out_image; /* output 0, when it is an image */
     struct nmi_impl impls[NMI_MAX_IMPLS];
     int32_t n_impls, choice;
+    const struct nmi_layer *pool; /* CONV: the max-pool behind it that its step does too, or NULL */
 };
 
 /* A buffer: lifetime in steps, place after memory.c. */
@@ -151,11 +153,22 @@ nm_status nmi_measure_convert(struct nmi_planner *p, const struct nmi_layer *lay
                               const struct nmi_convert_desc *convert, double *seconds,
                               nm_error *err);
 
+/* The same for one more implementation of a layer. */
+nm_status nmi_measure_impl(struct nmi_planner *p, const struct nmi_layer *layer,
+                           struct nmi_impl *impl, nm_error *err);
+/* It runs on weights packed by its kernel. */
+bool nmi_impl_packs(const struct nmi_impl *impl);
+
 /* Multiply-accumulates of one run of the layer, zeros included. */
 double nmi_layer_macs(const struct nmi_layer *layer);
 
 /* choose.c */
 nm_status nmi_plan_choose(struct nmi_planner *p, nm_error *err);
+
+/* fuse.c */
+nm_status nmi_plan_fuse(struct nmi_planner *p, nm_error *err);
+/* A max-pool as part of a convolution. */
+void nmi_conv_pool_of(const struct nmi_pool_desc *pool, struct nmi_conv_pool *out);
 
 /* frames.c: sizes before anything is timed, fills once choices are made */
 void nmi_plan_frames(struct nmi_planner *p);
