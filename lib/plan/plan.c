@@ -132,6 +132,7 @@ nm_status nmi_plan_create(const struct nmi_network *network, const struct nmi_te
     const int old = nmi_threads_enter(options->threads);
     nm_status status = work(&p, err);
     nmi_threads_restore(old);
+    nmi_operands_free(&p.operands);
     if (status != NM_OK) {
         made->steps = p.steps; /* their oneDNN objects */
         nmi_plan_free(made);

@@ -28,7 +28,7 @@ struct nmi_plan_options {
     nm_isa isa; /* resolved: never AUTO */
     nm_precision precision;
     bool dense, fixed;
-    int32_t effort;
+    int32_t effort; /* -1..1 */
     size_t arena_limit;
     size_t folded_limit; /* bytes of one constant made while planning */
     double work_limit;   /* element operations of folding while planning */

@@ -68,6 +68,9 @@ static nm_status resolve_options(struct nmi_session *s, const nm_session_options
         return nmi_fail(err, NM_EINVAL, "session option precision: %d is none of nm_precision",
                         (int)o->precision);
     }
+    if (o->effort < -1 || o->effort > 1) {
+        return nmi_fail(err, NM_EINVAL, "session option effort: %d is not in -1..1", o->effort);
+    }
     NMI_TRY(nmi_limits_resolve(o->limits, &s->limits, err));
     s->log = (struct nmi_log){o->log, o->log_user};
     s->options.threads = o->threads > 0 ? o->threads : nmi_cpu_threads();

@@ -109,6 +109,7 @@ START_TEST(help_and_usage_have_their_exit_codes)
         ck_assert_str_eq(out, "");
     }
     call(2, "bench x.onnx --isa sse");
+    call(2, "bench x.onnx --effort 2");
     call(2, "bench");
     call(0, "version --json");
     cJSON_Delete(parsed());
@@ -256,6 +257,10 @@ START_TEST(bench_json_has_its_keys)
     call(0, "bench %s -b 1,3 -t 1,2 --seconds 0.02 --json", small_net());
     top = parsed();
     ck_assert_int_eq(cJSON_GetArraySize(cJSON_GetObjectItem(top, "cases")), 4);
+    cJSON_Delete(top);
+    call(0, "bench %s --effort -1 --cache none --seconds 0.02 --json", small_net());
+    top = parsed();
+    ck_assert(cJSON_IsFalse(cJSON_GetObjectItem(top, "plan_cached")));
     cJSON_Delete(top);
     call(0, "bench %s --sparsity 0.9 --compare --seconds 0.05 --json", small_net());
     top = parsed();
