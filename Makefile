@@ -163,7 +163,7 @@ $(TEST_BIN) $(SLOW_BIN) $(BENCH_BIN): $(B)/tests/%: tests/%.c $(B)/libnm.a $(HEL
 # NetworkManager owns libnm.so, libnm.pc and include/libnm: the development link and the archive
 # stay in $(LIBDIR)/nm, and nm.pc names files, never -lnm.
 DOCS     := README.md LICENSE
-PAGES    := $(sort $(wildcard docs/*.md)) # below README.md, as in the source: its links hold
+PAGES    := $(sort $(wildcard docs/*.md docs/*.svg)) # below README.md, as in the source: its links hold
 MAN1     := $(sort $(wildcard docs/man/*.1))
 MAN3     := $(sort $(wildcard docs/man/*.3))
 FILL      = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
