@@ -289,6 +289,7 @@ nm_status nmi_plan_layers(struct nmi_planner *p, nm_error *err)
 {
     NMI_TRY(propagate(p, err));
     NMI_TRY(make_layers(p, err));
+    NMI_TRY(nmi_plan_order(p, err));
     value_states(p);
     NMI_TRY(make_segments(p, err));
     mark_crossing(p);

@@ -2,6 +2,7 @@
 /*
  * Inside lib/plan only: the state of one planning. The files in the order of the work:
  *   layers.c      facts of every value, live nodes, segments
+ *   order.c       the order in which they run
  *   layer_desc.c  descriptors of kernels
  *   candidates.c  implementations of each layer
  *   frames.c      frames of LANES
@@ -114,6 +115,8 @@ struct nmi_planner {
 
 /* layers.c */
 nm_status nmi_plan_layers(struct nmi_planner *p, nm_error *err);
+/* order.c: sorts p->layers */
+nm_status nmi_plan_order(struct nmi_planner *p, nm_error *err);
 /* The tensor of a value as a layer sees it: dims[0] = 1 inside a segment of several images when it
  * is batched; data when known. */
 struct nmi_tensor nmi_layer_tensor(const struct nmi_planner *p, const struct nmi_layer *layer,
