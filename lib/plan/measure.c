@@ -94,7 +94,7 @@ static uint64_t key_base(const struct nmi_planner *p, int32_t threads)
 {
     const struct nmi_cpu *cpu = nmi_cpu_info();
     const int32_t facts[] = {NM_VERSION_NUMBER, nmi_dnnl_version(), (int32_t)p->options->isa,
-                             threads};
+                             threads, p->options->effort};
     return nmi_hash(nmi_hash(NMI_HASH_START, cpu->model, strlen(cpu->model)), facts, sizeof facts);
 }
 
