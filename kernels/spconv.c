@@ -300,7 +300,6 @@ static void pack_block(struct packer *p, const struct slice *s, int32_t icn, boo
     struct nmi_sp_group *group = (struct nmi_sp_group *)(void *)(p->blob + p->end);
     block->icn = icn;
     block->groups = 0;
-    block->rows = rows;
     for (int32_t i = 0; i < rows; i++) {
         const uint16_t n = (uint16_t)(p->order[i] >> 32);
         if (i == 0 || group[block->groups - 1].nonzeros != n) {

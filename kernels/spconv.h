@@ -17,7 +17,7 @@ struct nmi_sp_group { /* consecutive rows with equally many nonzeros */
 };
 struct nmi_sp_block {
     int32_t ic, icn;               /* first input channel, how many */
-    int32_t groups, rows;          /* entries at `group` and at `row` */
+    int32_t groups;                /* entries at `group` */
     uint64_t group, row, off, val; /* bytes from the blob's start; row: u16, from the slice's oc */
 };
 struct nmi_sp_slice {
