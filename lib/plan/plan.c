@@ -19,6 +19,8 @@ static const char *impl_name(const struct nmi_layer *layer, const struct nmi_imp
         return "alias";
     case NMI_IMPL_CONCAT:
         return "copy";
+    case NMI_IMPL_FUSED:
+        return "part of the convolution before it";
     default:
         return layer->kind == NMI_KIND_NONE ? "evaluation" : "reference";
     }
@@ -43,6 +45,25 @@ static const char *candidate_list(struct nmi_planner *p, const struct nmi_layer 
     return nmi_arena_string(&p->plan->meta, text, n);
 }
 
+static struct nmi_dims dims_of(const struct nmi_tensor *t)
+{
+    struct nmi_dims d = {.rank = t->rank};
+    memcpy(d.dims, t->dims, sizeof d.dims);
+    return d;
+}
+
+/* Shapes of out 0 and of the weight. */
+static void note_shapes(const struct nmi_planner *p, const struct nmi_layer *layer,
+                        struct nmi_layer_note *note)
+{
+    const struct nmi_tensor out = nmi_layer_tensor(p, layer, layer->node->outputs[0]);
+    note->out = dims_of(&out);
+    if (layer->weight != NULL) {
+        const struct nmi_tensor weight = nmi_layer_tensor(p, layer, layer->node->inputs[1]);
+        note->weight = dims_of(&weight);
+    }
+}
+
 static nm_status notes(struct nmi_planner *p, nm_error *err)
 {
     struct nmi_plan *plan = p->plan;
@@ -65,6 +86,7 @@ static nm_status notes(struct nmi_planner *p, nm_error *err)
             .seconds = impl->seconds,
             .macs = nmi_layer_macs(layer),
             .sparsity = layer->weight ? zeros : -1};
+        note_shapes(p, layer, &plan->layers[i]);
         if (plan->layers[i].candidates == NULL) {
             return nmi_fail_memory(err, 2048, "planning");
         }
@@ -78,12 +100,19 @@ static nm_status notes(struct nmi_planner *p, nm_error *err)
     return NM_OK;
 }
 
-static nm_status work(struct nmi_planner *p, nm_error *err)
+nm_status nmi_plan_decide(struct nmi_planner *p, nm_error *err)
 {
     NMI_TRY(nmi_plan_layers(p, err));
     NMI_TRY(nmi_plan_candidates(p, err));
     NMI_TRY(nmi_plan_measure(p, err));
-    NMI_TRY(nmi_plan_choose(p, err));
+    return nmi_plan_choose(p, err);
+}
+
+static nm_status work(struct nmi_planner *p, nm_error *err)
+{
+    NMI_TRY(nmi_plan_variant(p, err));
+    NMI_TRY(nmi_plan_decide(p, err));
+    NMI_TRY(nmi_plan_fuse(p, err));
     NMI_TRY(nmi_plan_emit(p, err));
     NMI_TRY(nmi_plan_memory(p, err));
     return notes(p, err);
@@ -109,6 +138,7 @@ nm_status nmi_plan_create(const struct nmi_network *network, const struct nmi_te
     const int old = nmi_threads_enter(options->threads);
     nm_status status = work(&p, err);
     nmi_threads_restore(old);
+    nmi_operands_free(&p.operands);
     if (status != NM_OK) {
         made->steps = p.steps; /* their oneDNN objects */
         nmi_plan_free(made);
