@@ -37,7 +37,7 @@ struct subject {
     struct nmi_dnnl *dnnl;
     void *packed, *scratch;
     struct nmi_kargs args;
-    int32_t parts;
+    int32_t parts; /* of a run */
 };
 
 static double conv_macs(const struct nmi_conv_desc *d)
@@ -101,42 +101,53 @@ static double rule(const struct nmi_planner *p, const struct nmi_layer *layer,
 /* ---- timing
  * --------------------------------------------------------------------------------------- */
 
+/* The fastest of a few runs: what disturbs a run only makes it slower. */
+struct timing {
+    struct subject *subject;
+    int begun; /* runs; the first warms up */
+    double start, total, best;
+};
+
+/* Between two runs: notes the time of the one before. The parts of the next; 0: enough. */
+static int next_run(void *context)
+{
+    struct timing *t = context;
+    const double seconds = nmi_now() - t->start;
+    const int timed = t->begun - 1;
+    if (timed > 0) {
+        t->total += seconds;
+        t->best = seconds < t->best ? seconds : t->best;
+        if (timed >= MAX_RUNS || t->best > HOPELESS * t->subject->rival ||
+            (timed >= MIN_RUNS && t->total >= t->subject->min_seconds)) {
+            return 0;
+        }
+    }
+    t->begun++;
+    t->start = nmi_now();
+    return t->subject->parts;
+}
+
 static void run_part(void *context, int part, int parts)
 {
-    const struct subject *s = context;
+    const struct subject *s = ((const struct timing *)context)->subject;
     s->impl->kernel->run(s->desc, &s->args, part, parts);
 }
 
-static nm_status run_once(struct subject *s)
-{
-    if (s->dnnl != NULL) {
-        return nmi_dnnl_run(s->dnnl, &s->args);
-    }
-    nmi_parallel_for(s->threads, s->parts, run_part, s);
-    return NM_OK;
-}
-
-/* The fastest of a few runs: what disturbs a run only makes it slower. */
 static nm_status time_runs(struct subject *s, double *seconds)
 {
     const int old = nmi_threads_enter(s->threads);
     const uint32_t fp = nmi_fp_enter();
-    nm_status status = run_once(s);
-    double best = 1e9, total = 0;
-    for (int i = 0; status == NM_OK && i < MAX_RUNS && (i < MIN_RUNS || total < s->min_seconds);
-         i++) {
-        const double start = nmi_now();
-        status = run_once(s);
-        const double t = nmi_now() - start;
-        total += t;
-        best = t < best ? t : best;
-        if (best > HOPELESS * s->rival) {
-            break;
-        }
+    struct timing t = {.subject = s, .best = 1e9};
+    nm_status status = NM_OK;
+    if (s->dnnl == NULL) {
+        nmi_parallel_rounds(s->threads, next_run, run_part, &t);
+    }
+    while (s->dnnl != NULL && status == NM_OK && next_run(&t) > 0) {
+        status = nmi_dnnl_run(s->dnnl, &s->args);
     }
     nmi_fp_restore(fp);
     nmi_threads_restore(old);
-    *seconds = best;
+    *seconds = t.best;
     return status;
 }
 
@@ -164,6 +175,7 @@ static nm_status buffer(size_t bytes, void **out, nm_error *err)
 
 static nm_status prepare_dnnl(struct subject *s, nm_error *err)
 {
+    s->parts = 1;
     NMI_TRY(nmi_plan_dnnl(s->kind, s->desc, s->impl->algo, s->threads, &s->dnnl, err));
     if (strncmp(nmi_dnnl_impl(s->dnnl), "ref", 3) == 0) {
         return NM_EUNSUPPORTED; /* its plain C++ takes seconds */
