@@ -10,7 +10,6 @@
 
 #include "lib/base/cpu.h"
 
-#include <immintrin.h>
 #include <omp.h>
 #include <pthread.h>
 #include <sched.h>
@@ -97,7 +96,7 @@ static bool changes(struct team *t, uint64_t seen, int spins)
         if (atomic_load_explicit(&t->now, memory_order_acquire) != seen) {
             return true;
         }
-        _mm_pause();
+        __builtin_ia32_pause();
     }
     return false;
 }

@@ -246,7 +246,7 @@ static nm_status measure(struct subject *s, double *seconds, nm_error *err)
 /* ---- keys
  * ------------------------------------------------------------------------------------------ */
 
-static uint64_t key_base(const struct nmi_planner *p, int32_t threads)
+uint64_t nmi_measure_key(const struct nmi_planner *p, int32_t threads)
 {
     const struct nmi_cpu *cpu = nmi_cpu_info();
     const int32_t facts[] = {NM_VERSION_NUMBER, nmi_dnnl_version(), (int32_t)p->options->isa,
@@ -258,7 +258,7 @@ static uint64_t key_of(const struct nmi_planner *p, const struct subject *s, int
 {
     const char *name = s->impl->step == NMI_STEP_DNNL ? "oneDNN" : s->impl->kernel->name;
     const int64_t facts[] = {s->kind, s->impl->algo, nonzeros};
-    uint64_t key = nmi_hash(key_base(p, s->threads), name, strlen(name));
+    uint64_t key = nmi_hash(nmi_measure_key(p, s->threads), name, strlen(name));
     key = nmi_hash(key, facts, sizeof facts);
     return nmi_hash(key, s->desc, sizeof *s->desc);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Segments, images, steps: three loops; a segment's images or its steps' parts go to threads. */
+/* Segments, passes, steps: three loops; a segment's passes or its steps' parts go to threads. */
 #include "lib/run/exec.h"
 
 #include "lib/base/cpu.h"
@@ -16,9 +16,9 @@ struct worker {
     nm_error *err;
 };
 
-static void *resolve(const struct worker *w, const struct nmi_ref *ref, int32_t image)
+static void *resolve(const struct worker *w, const struct nmi_ref *ref, int32_t pass)
 {
-    const size_t offset = ref->offset + (size_t)image * ref->stride;
+    const size_t offset = ref->offset + (size_t)pass * ref->stride;
     char *base = NULL;
     switch (ref->base) {
     case NMI_BASE_ARENA:
@@ -42,7 +42,7 @@ static void *resolve(const struct worker *w, const struct nmi_ref *ref, int32_t 
     return base + offset;
 }
 
-static nm_status run_eval(const struct worker *w, const struct nmi_step *step, int32_t image)
+static nm_status run_eval(const struct worker *w, const struct nmi_step *step, int32_t pass)
 {
     const size_t room = (size_t)w->index * (size_t)w->run->plan->max_tensors;
     struct nmi_tensor *tensors = w->run->tensors + room;
@@ -50,7 +50,7 @@ static nm_status run_eval(const struct worker *w, const struct nmi_step *step, i
     const int32_t n = step->n_in + step->n_out;
     memcpy(tensors, step->tensors, (size_t)n * sizeof *tensors);
     for (int32_t i = 0; i < n; i++) {
-        tensors[i].data = resolve(w, &step->tensor_refs[i], image);
+        tensors[i].data = resolve(w, &step->tensor_refs[i], pass);
         in[i] = tensors[i].type == NM_TYPE_NONE ? NULL : &tensors[i];
     }
     const struct nmi_eval e = {.attrs = step->node->attrs,
@@ -59,16 +59,16 @@ static nm_status run_eval(const struct worker *w, const struct nmi_step *step, i
                                .n_in = step->n_in,
                                .out = tensors + step->n_in,
                                .n_out = step->n_out,
-                               .scratch = resolve(w, &step->refs[NMI_REF_SCRATCH], image),
+                               .scratch = resolve(w, &step->refs[NMI_REF_SCRATCH], pass),
                                .name = step->node->name};
     return step->op->eval(&e, w->err);
 }
 
-static struct nmi_kargs args_of(const struct worker *w, const struct nmi_step *step, int32_t image)
+static struct nmi_kargs args_of(const struct worker *w, const struct nmi_step *step, int32_t pass)
 {
     void *p[NMI_REFS];
     for (int i = 0; i < NMI_REFS; i++) {
-        p[i] = resolve(w, &step->refs[i], image);
+        p[i] = resolve(w, &step->refs[i], pass);
     }
     return (struct nmi_kargs){.x = p[NMI_REF_X],
                               .w = p[NMI_REF_W],
@@ -80,12 +80,12 @@ static struct nmi_kargs args_of(const struct worker *w, const struct nmi_step *s
 }
 
 /* A step on this thread alone, or on oneDNN's team. */
-static nm_status run_step(const struct worker *w, const struct nmi_step *step, int32_t image)
+static nm_status run_step(const struct worker *w, const struct nmi_step *step, int32_t pass)
 {
     if (step->kind == NMI_STEP_EVAL) {
-        return run_eval(w, step, image);
+        return run_eval(w, step, pass);
     }
-    const struct nmi_kargs args = args_of(w, step, image);
+    const struct nmi_kargs args = args_of(w, step, pass);
     if (step->kind == NMI_STEP_COPY) {
         memcpy(args.y, args.x, step->bytes);
         return NM_OK;
@@ -100,21 +100,21 @@ static nm_status run_step(const struct worker *w, const struct nmi_step *step, i
     return NM_OK;
 }
 
-/* ---- threads take an image each ----------------------------------------------------------- */
+/* ---- threads take a pass each ------------------------------------------------------------- */
 
 struct crew {
     const struct nmi_run *run;
     const struct nmi_segment *segment;
-    atomic_int image;  /* the next one that nobody has */
+    atomic_int pass;   /* the next one that nobody has */
     atomic_int status; /* of the first that failed */
     nm_error *err;
 };
 
-static nm_status run_image(const struct worker *w, const struct nmi_segment *segment, int32_t image)
+static nm_status run_pass(const struct worker *w, const struct nmi_segment *segment, int32_t pass)
 {
     double before = nmi_now();
     for (int32_t i = segment->first; i < segment->last; i++) {
-        NMI_TRY(run_step(w, &w->run->plan->steps[i], image));
+        NMI_TRY(run_step(w, &w->run->plan->steps[i], pass));
         if (w->index == 0) {
             const double now = nmi_now();
             w->run->step_seconds[i] += now - before;
@@ -124,8 +124,8 @@ static nm_status run_image(const struct worker *w, const struct nmi_segment *seg
     return NM_OK;
 }
 
-/* Images until none is left; a part has working space of its own. */
-static void run_images(void *context, int part, int parts)
+/* Passes until none is left; a part has working space of its own. */
+static void run_passes(void *context, int part, int parts)
 {
     (void)parts;
     struct crew *crew = context;
@@ -135,9 +135,9 @@ static void run_images(void *context, int part, int parts)
         crew->run, part,
         (char *)plan->memory + plan->local_offset + (size_t)part * plan->local_stride, &err};
     nm_status status = NM_OK;
-    for (int32_t i = atomic_fetch_add(&crew->image, 1);
-         i < crew->segment->images && status == NM_OK; i = atomic_fetch_add(&crew->image, 1)) {
-        status = run_image(&w, crew->segment, i);
+    for (int32_t i = atomic_fetch_add(&crew->pass, 1);
+         i < crew->segment->passes && status == NM_OK; i = atomic_fetch_add(&crew->pass, 1)) {
+        status = run_pass(&w, crew->segment, i);
     }
     if (status != NM_OK && atomic_exchange(&crew->status, (int)status) == NM_OK &&
         crew->err != NULL) {
@@ -149,7 +149,7 @@ static nm_status run_parallel(const struct nmi_run *run, const struct nmi_segmen
                               nm_error *err)
 {
     struct crew crew = {.run = run, .segment = segment, .err = err};
-    nmi_parallel_for(run->plan->threads, run->plan->threads, run_images, &crew);
+    nmi_parallel_for(run->plan->threads, run->plan->threads, run_passes, &crew);
     return (nm_status)atomic_load(&crew.status);
 }
 
@@ -158,7 +158,7 @@ static nm_status run_parallel(const struct nmi_run *run, const struct nmi_segmen
 struct walk {
     struct worker w;
     const struct nmi_segment *segment;
-    int32_t image, step; /* the next one */
+    int32_t pass, step; /* the next one */
     const struct nmi_step *open; /* its parts are being done */
     struct nmi_kargs args;
     double before;
@@ -178,13 +178,13 @@ static void step_forward(struct walk *k)
     k->step++;
     if (k->step == k->segment->last) {
         k->step = k->segment->first;
-        k->image++;
+        k->pass++;
     }
 }
 
 static bool goes_on(const struct walk *k)
 {
-    return k->status == NM_OK && k->image < k->segment->images;
+    return k->status == NM_OK && k->pass < k->segment->passes;
 }
 
 /* oneDNN brings its own team: such a step cannot run inside ours. */
@@ -204,10 +204,10 @@ static int next_round(void *context)
         const struct nmi_step *step = &k->w.run->plan->steps[k->step];
         if (step->kind == NMI_STEP_KERNEL && step->parts > 1) {
             k->open = step;
-            k->args = args_of(&k->w, step, k->image);
+            k->args = args_of(&k->w, step, k->pass);
             return step->parts;
         }
-        k->status = run_step(&k->w, step, k->image);
+        k->status = run_step(&k->w, step, k->pass);
     }
     return 0;
 }
@@ -230,7 +230,7 @@ static nm_status run_shared(const struct nmi_run *run, const struct nmi_segment 
         if (ours(&k)) {
             nmi_parallel_rounds(plan->threads, next_round, run_part, &k);
         } else {
-            k.status = run_step(&k.w, &plan->steps[k.step], k.image);
+            k.status = run_step(&k.w, &plan->steps[k.step], k.pass);
             step_forward(&k);
         }
     }
