@@ -36,6 +36,21 @@ INLINE V sigmoid(V x)
     return BLEND(negative, s, MUL(e, s));
 }
 
+/* 1 + erf(x / sqrt 2), absolute error 2e-7 (Abramowitz and Stegun, 7.1.26). */
+INLINE V one_plus_erf(V x)
+{
+    const VM negative = LESS(x, ZERO());
+    const V z = MUL(BLEND(negative, x, SUB(ZERO(), x)), SET1(0.70710678f));
+    const V t = DIV(SET1(1.0f), FMA(z, SET1(0.3275911f), SET1(1.0f)));
+    V p = SET1(1.061405429f);
+    p = FMA(p, t, SET1(-1.453152027f));
+    p = FMA(p, t, SET1(1.421413741f));
+    p = FMA(p, t, SET1(-0.284496736f));
+    p = FMA(p, t, SET1(0.254829592f));
+    const V tail = MUL(MUL(p, t), exp_negative(MUL(SUB(ZERO(), z), z))); /* 1 - erf(|x| / sqrt 2) */
+    return BLEND(negative, SUB(SET1(2.0f), tail), tail);
+}
+
 /* kind is a constant wherever this is inlined into a loop over one kind. */
 INLINE V act_apply(int32_t kind, V alpha, V beta, V x)
 {
@@ -54,6 +69,8 @@ INLINE V act_apply(int32_t kind, V alpha, V beta, V x)
     }
     case NMI_ACT_SWISH:
         return MUL(x, sigmoid(x));
+    case NMI_ACT_GELU:
+        return MUL(MUL(x, SET1(0.5f)), one_plus_erf(x));
     default:
         return x;
     }

@@ -189,9 +189,9 @@ static nm_status emit_compute(struct nmi_planner *p, int32_t layer, nm_error *er
     const bool second =
         l->node->n_inputs > 1 && (flat || (l->kind == NMI_KIND_GEMM && l->weight == NULL));
     struct nmi_form x, b = {.ref = {.base = NMI_BASE_NONE}};
-    NMI_TRY(operand(p, layer, 0, flat, &x, err));
+    NMI_TRY(operand(p, layer, l->swapped, flat, &x, err));
     if (second) {
-        NMI_TRY(operand(p, layer, 1, flat, &b, err));
+        NMI_TRY(operand(p, layer, !l->swapped, flat, &b, err));
     }
     const struct nmi_layout y_layout = nmi_impl_output(p, l, impl);
     struct nmi_ref y = nmi_value_place(p, layer, out, &y_layout);

@@ -47,6 +47,7 @@ struct nmi_layer {
     uint64_t weight_key; /* names it in the store of packed weights */
     struct nmi_csr_source csr;
     int64_t weight_elems, zeros;
+    bool swapped; /* ELTWISE: input 1 is a, input 0 is b */
     const float *bias;          /* constant, or NULL */
     int64_t out_elems;          /* of output 0 */
     struct nmi_image out_image; /* output 0, when it is an image */
@@ -124,6 +125,8 @@ int32_t nmi_layer_threads(const struct nmi_planner *p, const struct nmi_layer *l
 /* layer_desc.c: kind, desc, weight and bias of a layer; NMI_KIND_NONE when only evaluation will do
  */
 nm_status nmi_plan_describe_layer(struct nmi_planner *p, struct nmi_layer *layer, nm_error *err);
+/* Operand k of an ELTWISE layer is its b, and repeats. */
+bool nmi_operand_repeats(const struct nmi_layer *layer, int32_t k);
 /* Every image operand has the output's shape; the others are known. */
 bool nmi_same_shapes(const struct nmi_planner *p, const struct nmi_layer *layer);
 
