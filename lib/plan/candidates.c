@@ -122,6 +122,18 @@ int64_t nmi_impl_floats(const struct nmi_layer *layer, const struct nmi_layout *
     return (int64_t)((nmi_image_bytes(&image) - NMI_SLACK) / sizeof(float));
 }
 
+static struct nmi_act layer_act(const struct nmi_layer *layer)
+{
+    return layer->kind == NMI_KIND_GEMM ? layer->desc.gemm.act : layer->desc.conv.act;
+}
+
+union nmi_desc nmi_act_desc(const struct nmi_layer *layer, const struct nmi_layout *y)
+{
+    return (union nmi_desc){.eltwise = {.op = NMI_ELT_COPY,
+                                        .act = layer_act(layer),
+                                        .count = nmi_impl_floats(layer, y)}};
+}
+
 /* Channel factors as they meet the floats of a in this layout. */
 static void repeat_channels(struct nmi_eltwise_desc *d, const struct nmi_image *image,
                             const struct nmi_layout *y)
@@ -144,6 +156,7 @@ union nmi_desc nmi_impl_desc(const struct nmi_layer *layer, const struct nmi_imp
         d.conv.x.layout = *x;
         d.conv.y.layout = *y;
         d.conv.blocking = impl->blocking;
+        d.conv.act.kind = impl->act_after ? NMI_ACT_NONE : d.conv.act.kind;
         break;
     case NMI_KIND_POOL:
         d.pool.x.layout = *x;
@@ -174,6 +187,8 @@ union nmi_desc nmi_impl_desc(const struct nmi_layer *layer, const struct nmi_imp
                                         .k = (int32_t)g.k,
                                         .bias = g.bias_rank == 1,
                                         .act = g.act}};
+        } else if (impl->act_after) {
+            d.gemm.act.kind = NMI_ACT_NONE;
         }
         break;
     case NMI_KIND_ELTWISE:
@@ -271,6 +286,19 @@ static void add_dnnl_conv(struct nmi_planner *p, struct nmi_layer *layer)
     }
 }
 
+/* oneDNN's exponentials behind a product cost more than our own over a map that is still in cache. */
+static void add_act_after(const struct nmi_planner *p, struct nmi_layer *layer)
+{
+    const int32_t n = layer->n_impls, kind = layer_act(layer).kind;
+    for (int32_t i = 0; i < n && !p->options->fixed; i++) {
+        struct nmi_impl impl = layer->impls[i];
+        impl.act_after = true;
+        if (impl.step == NMI_STEP_DNNL && (kind == NMI_ACT_SWISH || kind == NMI_ACT_GELU)) {
+            add(layer, impl);
+        }
+    }
+}
+
 static nm_status conv_candidates(struct nmi_planner *p, struct nmi_layer *layer, nm_error *err)
 {
     if (layer->kind == NMI_KIND_CONV && layer->weight != NULL && dnnl_allowed(p)) {
@@ -278,6 +306,7 @@ static nm_status conv_candidates(struct nmi_planner *p, struct nmi_layer *layer,
             NMI_TRY(add_sparse_conv(p, layer, err));
         }
         add_dnnl_conv(p, layer);
+        add_act_after(p, layer);
     }
     if (layer->kind == NMI_KIND_DECONV && layer->weight != NULL && dnnl_allowed(p)) {
         add(layer, (struct nmi_impl){.step = NMI_STEP_DNNL});
@@ -307,6 +336,7 @@ static void gemm_candidates(struct nmi_planner *p, struct nmi_layer *layer)
         }
     }
     add(layer, (struct nmi_impl){.step = NMI_STEP_DNNL});
+    add_act_after(p, layer);
 }
 
 /* ---- the others ---------------------------------------------------------------------------------

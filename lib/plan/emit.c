@@ -179,7 +179,18 @@ static bool has_residual(const struct nmi_layer *l)
     return l->kind == NMI_KIND_CONV && l->desc.conv.residual;
 }
 
-/* CONV, POOL, GPOOL, GEMM, DECONV, ELTWISE through a kernel of ours or oneDNN. */
+static nm_status act_step(struct nmi_planner *p, int32_t layer, const struct nmi_layout *y_layout,
+                          struct nmi_ref y)
+{
+    struct nmi_step *step = nmi_new_step(p, layer, NMI_STEP_KERNEL);
+    step->desc = nmi_act_desc(&p->layers[layer], y_layout);
+    step->kernel = nmi_kernel_find(NMI_KIND_ELTWISE, p->options->isa, &step->desc, NULL);
+    nmi_step_use(p, NMI_REF_X, y);
+    nmi_step_use(p, NMI_REF_Y, y);
+    return nmi_kernel_scratch(p, layer, step);
+}
+
+/* CONV, POOL, GPOOL, GEMM, DECONV, ELTWISE, NORM through a kernel of ours or oneDNN. */
 static nm_status emit_compute(struct nmi_planner *p, int32_t layer, nm_error *err)
 {
     const struct nmi_layer *l = &p->layers[layer];
@@ -221,6 +232,9 @@ static nm_status emit_compute(struct nmi_planner *p, int32_t layer, nm_error *er
             NMI_TRY(packed_kernel(p, l, step, err));
         }
         NMI_TRY(nmi_kernel_scratch(p, layer, step));
+    }
+    if (impl->act_after) {
+        NMI_TRY(act_step(p, layer, &y_layout, y));
     }
     return nmi_put_form(p, layer, out, &y_layout, y, err);
 }

@@ -321,6 +321,32 @@ static double best_rival(const struct nmi_layer *layer, const struct nmi_impl *i
     return best;
 }
 
+/* Adds the time of the activation that follows in a step of its own. */
+static nm_status measure_act(struct nmi_planner *p, struct nmi_layer *layer,
+                             const struct nmi_layout *y, struct subject *s, double *seconds,
+                             nm_error *err)
+{
+    const union nmi_desc desc = nmi_act_desc(layer, y);
+    const struct nmi_impl impl = {
+        .step = NMI_STEP_KERNEL,
+        .kernel = nmi_kernel_find(NMI_KIND_ELTWISE, p->options->isa, &desc, NULL)};
+    double act = 0;
+    s->impl = &impl;
+    s->kind = NMI_KIND_ELTWISE;
+    s->desc = &desc;
+    s->x_bytes = s->y_bytes;
+    s->rival = 1e9;
+    s->dnnl = NULL;
+    s->packed = s->scratch = NULL;
+    const uint64_t key = key_of(p, s, 0);
+    if (!nmi_cache_find(p->options->cache, key, &act)) {
+        NMI_TRY(measure(s, &act, err));
+        nmi_cache_add(p->options->cache, key, act);
+    }
+    *seconds += act;
+    return NM_OK;
+}
+
 static nm_status measure_impl(struct nmi_planner *p, struct nmi_layer *layer, struct nmi_impl *impl,
                               struct nmi_csr *csr, void **csr_memory, nm_error *err)
 {
@@ -341,15 +367,14 @@ static nm_status measure_impl(struct nmi_planner *p, struct nmi_layer *layer, st
         return NM_OK;
     }
     const uint64_t key = key_of(p, &s, sparse_impl(impl) ? bucket(layer) : 0);
-    if (nmi_cache_find(p->options->cache, key, &impl->seconds)) {
-        return NM_OK;
+    if (!nmi_cache_find(p->options->cache, key, &impl->seconds)) {
+        if (sparse_impl(impl) && *csr_memory == NULL) {
+            NMI_TRY(nmi_csr_build(&layer->csr, csr, csr_memory, err));
+        }
+        NMI_TRY(measure(&s, &impl->seconds, err));
+        nmi_cache_add(p->options->cache, key, impl->seconds);
     }
-    if (sparse_impl(impl) && *csr_memory == NULL) {
-        NMI_TRY(nmi_csr_build(&layer->csr, csr, csr_memory, err));
-    }
-    NMI_TRY(measure(&s, &impl->seconds, err));
-    nmi_cache_add(p->options->cache, key, impl->seconds);
-    return NM_OK;
+    return impl->act_after ? measure_act(p, layer, &y, &s, &impl->seconds, err) : NM_OK;
 }
 
 /* A choice to make: two timed implementations. One alone need not be timed, unless the layouts

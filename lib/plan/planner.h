@@ -30,6 +30,7 @@ struct nmi_impl {
     const struct nmi_kernel *kernel;
     struct nmi_blocking blocking;
     enum nmi_dnnl_algo algo;
+    bool act_after; /* the activation is a step of our own behind oneDNN's */
     double seconds;
 };
 enum { NMI_IMPL_ALIAS = NMI_STEP_COPY + 1, NMI_IMPL_CONCAT };
@@ -140,6 +141,8 @@ struct nmi_layout nmi_impl_input(const struct nmi_planner *p, const struct nmi_l
                                  const struct nmi_impl *impl, int32_t k);
 struct nmi_layout nmi_impl_output(const struct nmi_planner *p, const struct nmi_layer *layer,
                                   const struct nmi_impl *impl);
+/* The activation behind a layer's output in this layout, in place. */
+union nmi_desc nmi_act_desc(const struct nmi_layer *layer, const struct nmi_layout *y);
 /* The descriptor of an implementation with these layouts. */
 union nmi_desc nmi_impl_desc(const struct nmi_layer *layer, const struct nmi_impl *impl,
                              const struct nmi_layout *x, const struct nmi_layout *y);
