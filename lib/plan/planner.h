@@ -8,6 +8,7 @@
  *   measure.c     what each costs, conversions too
  *   choose.c      one implementation for each layer
  *   forms.c       values in layouts: conversions, frames, buffers
+ *   homes.c       where the inputs of a Concat are made
  *   emit.c        steps
  *   memory.c      buffers to offsets
  */
@@ -54,6 +55,7 @@ struct nmi_layer {
     struct nmi_image out_image; /* output 0, when it is an image */
     struct nmi_impl impls[NMI_MAX_IMPLS];
     int32_t n_impls, choice;
+    struct nmi_ref place; /* of a Concat's output once one of its inputs is made; base NONE: not yet */
 };
 
 /* A buffer: lifetime in steps, place after memory.c. */
@@ -84,6 +86,8 @@ struct nmi_value_state {
     bool crosses;     /* used outside the segment that makes it */
     bool nonnegative; /* behind a ReLU: zero is as good as -inf in the frame of a max-pool */
     bool wants_zero, wants_low; /* LANES consumers need this fill in the frame */
+    int32_t home;               /* the Concat in whose output it is made, or NMI_NONE */
+    size_t home_offset;         /* bytes */
     int32_t halo[4];            /* what its LANES consumers need */
     struct nmi_form forms[NMI_MAX_FORMS];
     int32_t n_forms;
@@ -196,7 +200,18 @@ nm_status nmi_kernel_scratch(struct nmi_planner *p, int32_t layer, struct nmi_st
 nm_status nmi_dnnl_objects(struct nmi_planner *p, struct nmi_step *step, int32_t kind,
                            enum nmi_dnnl_algo algo, nm_error *err);
 
+/* homes.c: homes of all values; the place of a value that has one. */
+void nmi_plan_homes(struct nmi_planner *p);
+bool nmi_home_place(struct nmi_planner *p, int32_t value, const struct nmi_layout *layout,
+                    struct nmi_ref *place);
+nm_status nmi_emit_concat(struct nmi_planner *p, int32_t layer, nm_error *err);
+
 /* emit.c */
+/* Operand k in the layout that the chosen implementation wants; constants as they are. */
+nm_status nmi_operand(struct nmi_planner *p, int32_t layer, int32_t k, bool exact,
+                      struct nmi_form *form, nm_error *err);
+void nmi_copy_step(struct nmi_planner *p, int32_t layer, struct nmi_ref from, struct nmi_ref to,
+                   size_t bytes);
 nm_status nmi_plan_emit(struct nmi_planner *p, nm_error *err);
 /* memory.c */
 nm_status nmi_plan_memory(struct nmi_planner *p, nm_error *err);
