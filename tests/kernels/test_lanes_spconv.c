@@ -46,7 +46,7 @@ static void lay_out(struct nmi_conv_desc *d, int32_t vl)
 
 static struct nmi_act random_act(void)
 {
-    struct nmi_act act = {.kind = case_random(0, NMI_ACT_SWISH), .alpha = 0.1f, .beta = 6.0f};
+    struct nmi_act act = {.kind = case_random(0, NMI_ACT_GELU), .alpha = 0.1f, .beta = 6.0f};
     if (act.kind == NMI_ACT_CLIP) {
         act.alpha = 0.0f;
     }
