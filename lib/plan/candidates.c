@@ -49,7 +49,8 @@ struct nmi_layout nmi_impl_output(const struct nmi_planner *p, const struct nmi_
     }
     const struct nmi_tensor t = nmi_layer_tensor(p, layer, value);
     const struct nmi_image y = nmi_tensor_image(&t);
-    return nmi_layout_best(nmi_isa_lanes(p->options->isa), y.h, y.w, 1, p->values[value].halo);
+    return nmi_layout_best(nmi_isa_lanes(p->options->isa), y.h, y.w, nmi_layer_ipv(p, layer),
+                           p->values[value].halo);
 }
 
 bool nmi_layer_window(const struct nmi_layer *layer, int32_t stride[2], int32_t halo[4])
@@ -78,7 +79,7 @@ static struct nmi_layout with_frame(const struct nmi_planner *p, const struct nm
     const struct nmi_tensor t = nmi_layer_tensor(p, layer, value);
     const struct nmi_image image = nmi_tensor_image(&t);
     const struct nmi_layout own =
-        nmi_layout_best(x->vl, image.h, image.w, 1, p->values[value].halo);
+        nmi_layout_best(x->vl, image.h, image.w, nmi_layer_ipv(p, layer), p->values[value].halo);
     bool covers = nmi_layout_same_lanes(x, &own);
     for (int i = 0; i < 4; i++) {
         covers &= own.halo[i] >= halo[i];
@@ -104,7 +105,8 @@ struct nmi_layout nmi_impl_input(const struct nmi_planner *p, const struct nmi_l
     if (layer->kind == NMI_KIND_GPOOL) {
         const struct nmi_image *x = &layer->desc.gpool.x;
         const int32_t *frame = p->values[layer->node->inputs[0]].halo;
-        return nmi_layout_best(nmi_isa_lanes(p->options->isa), x->h, x->w, 1, frame);
+        return nmi_layout_best(nmi_isa_lanes(p->options->isa), x->h, x->w,
+                               nmi_layer_ipv(p, layer), frame);
     }
     return nmi_impl_output(p, layer, impl);
 }
@@ -211,8 +213,10 @@ static nm_status add_sparse_conv(struct nmi_planner *p, struct nmi_layer *layer,
     void *memory = NULL;
     nm_status status = nmi_csr_build(&layer->csr, &csr, &memory, err);
     if (status == NM_OK) {
-        const int max = p->options->fixed ? 1 : (int)NMI_COUNT(blockings);
-        const int n = impl.kernel->candidates(&d, &csr, blockings, max);
+        /* a run of several images takes long: fewer are tried */
+        const int some = nmi_layer_ipv(p, layer) > 1 ? 5 : (int)NMI_COUNT(blockings);
+        const int n =
+            impl.kernel->candidates(&d, &csr, blockings, p->options->fixed ? 1 : some);
         for (int i = 0; i < n; i++) {
             impl.blocking = blockings[i];
             add(layer, impl);
@@ -291,8 +295,11 @@ static nm_status conv_candidates(struct nmi_planner *p, struct nmi_layer *layer,
         if (nmi_lanes_wanted(p, layer)) {
             NMI_TRY(add_sparse_conv(p, layer, err));
         }
-        add_block_conv(p, layer);
-        add_dnnl_conv(p, layer);
+        /* several images in a vector: that is about sparse kernels, and dense rivals take long */
+        if (layer->n_impls == 0 || nmi_layer_ipv(p, layer) == 1) {
+            add_block_conv(p, layer);
+            add_dnnl_conv(p, layer);
+        }
     }
     if (layer->kind == NMI_KIND_DECONV && layer->weight != NULL && dnnl_allowed(p)) {
         add(layer, (struct nmi_impl){.step = NMI_STEP_DNNL});
@@ -391,10 +398,10 @@ static void concat_candidates(struct nmi_planner *p, struct nmi_layer *layer)
 {
     const struct nmi_node *node = layer->node;
     const int32_t y = node->outputs[0];
-    if (node->op != NMI_OP_Concat || !p->values[y].image || nmi_concat_axis(p, node) != 1 ||
-        nmi_layer_tensor(p, layer, y).dims[0] != 1) {
+    if (node->op != NMI_OP_Concat || !p->values[y].image || nmi_concat_axis(p, node) != 1) {
         return;
     }
+    const int64_t images = nmi_layer_tensor(p, layer, y).dims[0]; /* one group of lanes, or one */
     int64_t block = 16;
     for (int32_t i = 0; i < node->n_inputs; i++) {
         const struct nmi_fact *x = &p->facts[node->inputs[i]];
@@ -407,7 +414,8 @@ static void concat_candidates(struct nmi_planner *p, struct nmi_layer *layer)
     }
     for (uint8_t k = NMI_PLAIN; k <= NMI_LANES; k++) {
         const int64_t needs = k == NMI_BLOCK16 ? 16 : k == NMI_BLOCK8 ? 8 : 1;
-        if (k != NMI_NHWC && block >= needs && (k == NMI_PLAIN || (p->kinds & 1u << k))) {
+        const bool whole = images <= (k == NMI_LANES ? nmi_layer_ipv(p, layer) : 1);
+        if (k != NMI_NHWC && whole && block >= needs && (k == NMI_PLAIN || (p->kinds & 1u << k))) {
             add(layer, (struct nmi_impl){.step = NMI_IMPL_CONCAT, .in_kind = k, .out_kind = k});
         }
     }

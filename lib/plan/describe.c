@@ -79,24 +79,24 @@ static void one_step(const struct nmi_plan *plan, int32_t i, const struct nmi_pr
     nmi_json_close(t, '}');
 }
 
-/* Images that a segment's times stand for: where threads take images, those of the first thread
+/* Passes that a segment's times stand for: where threads take passes, those of the first thread
  * are timed. */
-static double timed_images(const struct nmi_plan *plan, const struct nmi_segment *s)
+static double timed_passes(const struct nmi_plan *plan, const struct nmi_segment *s)
 {
-    const int32_t each = s->images / plan->threads;
-    return s->parallel && each > 0 ? (double)each * plan->threads : s->images;
+    const int32_t each = s->passes / plan->threads;
+    return s->parallel && each > 0 ? (double)each * plan->threads : s->passes;
 }
 
 /* What a run showed of one layer. */
 struct layer_times {
-    double computing, moving, images;
+    double computing, moving, passes;
     const char *kernel;
 };
 
 static struct layer_times times_of(const struct nmi_plan *plan, int32_t layer,
                                    const struct nmi_profile *profile)
 {
-    struct layer_times times = {.images = 1, .kernel = "none"};
+    struct layer_times times = {.passes = 1, .kernel = "none"};
     for (int32_t s = 0; s < plan->n_segments; s++) {
         for (int32_t i = plan->segments[s].first; i < plan->segments[s].last; i++) {
             const struct nmi_step *step = &plan->steps[i];
@@ -108,7 +108,7 @@ static struct layer_times times_of(const struct nmi_plan *plan, int32_t layer,
             } else {
                 times.computing += profile->step_seconds[i];
                 times.kernel = step_kernel(step);
-                times.images = timed_images(plan, &plan->segments[s]);
+                times.passes = timed_passes(plan, &plan->segments[s]);
             }
         }
     }
@@ -125,7 +125,7 @@ static void layer_profile(const struct nmi_plan *plan, int32_t i, const struct n
     nmi_json_real(t, "moving_ms", times.moving * 1e3);
     if (layer->macs > 0 && times.computing > 0) {
         const double nonzeros = layer->sparsity > 0 ? 1 - layer->sparsity : 1;
-        const double gflops = 2e-9 * layer->macs * nonzeros * times.images / times.computing;
+        const double gflops = 2e-9 * layer->macs * nonzeros * times.passes / times.computing;
         nmi_json_real(t, "gflops", gflops);
         if (profile->bound_gflops > 0) {
             nmi_json_real(t, "bound_percent",
@@ -180,8 +180,8 @@ void nmi_plan_describe(const struct nmi_plan *plan, const struct nmi_profile *pr
         nmi_json_open(t, NULL, '{');
         nmi_json_int(t, "first_step", s->first);
         nmi_json_int(t, "steps", s->last - s->first);
-        nmi_json_int(t, "images", s->images);
-        nmi_json_bool(t, "parallel_images", s->parallel);
+        nmi_json_int(t, "passes", s->passes);
+        nmi_json_bool(t, "parallel_passes", s->parallel);
         nmi_json_close(t, '}');
     }
     nmi_json_close(t, ']');

@@ -117,7 +117,7 @@ static nm_status fuse(struct nmi_planner *p, struct nmi_layer *conv, struct nmi_
     conv->impls[conv->choice] = best;
     pool->impls[pool->choice].step = NMI_IMPL_FUSED;
     pool->impls[pool->choice].seconds = 0;
-    p->plan->expected -= apart - best.seconds;
+    p->plan->expected -= (apart - best.seconds) * nmi_layer_turns(p, conv);
     return NM_OK;
 }
 

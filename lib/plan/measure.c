@@ -90,7 +90,7 @@ static double rule(const struct nmi_planner *p, const struct nmi_layer *layer,
 /* ---- keys
  * ------------------------------------------------------------------------------------------ */
 
-static uint64_t key_base(const struct nmi_planner *p, int32_t threads)
+uint64_t nmi_measure_key(const struct nmi_planner *p, int32_t threads)
 {
     const struct nmi_cpu *cpu = nmi_cpu_info();
     const int32_t facts[] = {NM_VERSION_NUMBER, nmi_dnnl_version(), (int32_t)p->options->isa,
@@ -102,7 +102,7 @@ static uint64_t key_of(const struct nmi_planner *p, const struct nmi_subject *s,
 {
     const char *name = s->kernel == NULL ? "oneDNN" : s->kernel->name;
     const int64_t facts[] = {s->kind, s->algo, nonzeros};
-    uint64_t key = nmi_hash(key_base(p, s->threads), name, strlen(name));
+    uint64_t key = nmi_hash(nmi_measure_key(p, s->threads), name, strlen(name));
     key = nmi_hash(key, facts, sizeof facts);
     return nmi_hash(key, s->desc, sizeof *s->desc);
 }

@@ -100,12 +100,18 @@ static nm_status notes(struct nmi_planner *p, nm_error *err)
     return NM_OK;
 }
 
-static nm_status work(struct nmi_planner *p, nm_error *err)
+nm_status nmi_plan_decide(struct nmi_planner *p, nm_error *err)
 {
     NMI_TRY(nmi_plan_layers(p, err));
     NMI_TRY(nmi_plan_candidates(p, err));
     NMI_TRY(nmi_plan_measure(p, err));
-    NMI_TRY(nmi_plan_choose(p, err));
+    return nmi_plan_choose(p, err);
+}
+
+static nm_status work(struct nmi_planner *p, nm_error *err)
+{
+    NMI_TRY(nmi_plan_variant(p, err));
+    NMI_TRY(nmi_plan_decide(p, err));
     NMI_TRY(nmi_plan_fuse(p, err));
     NMI_TRY(nmi_plan_emit(p, err));
     NMI_TRY(nmi_plan_memory(p, err));

@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#define MIN_RUNS 2
 #define MAX_RUNS 50
 #define HOPELESS 1.3 /* times the rival: not timed again */
 
@@ -159,11 +158,11 @@ static nm_status runs(struct call *call, double budget, double rival, double *be
     if (*best > 2 * HOPELESS * rival) {
         return NM_OK;
     }
-    for (int i = 0; i < MAX_RUNS && (i < MIN_RUNS || total < budget); i++) {
+    for (int i = 0; i < MAX_RUNS; i++) {
         NMI_TRY(run_once(call, &one));
         total += one;
         *best = one < *best ? one : *best;
-        if (*best > HOPELESS * rival) {
+        if (total >= budget || *best > HOPELESS * rival) {
             break;
         }
     }
