@@ -29,7 +29,7 @@ struct nmi_plan_options {
     nm_isa isa; /* resolved: never AUTO */
     nm_precision precision;
     bool dense, fixed;
-    int32_t effort;    /* -1..1 */
+    int32_t effort; /* -1..1 */
     int32_t late_area; /* 0: searched; else, as tests do: maps of at most so many pixels run several
                           images at a time */
     size_t arena_limit;
