@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#define MIN_RUNS 2
 #define MAX_RUNS 50
 #define HOPELESS 1.3 /* times the rival: not timed again */
 
@@ -152,8 +151,8 @@ static int next_run(void *context)
         enough = t->best > 2 * HOPELESS * t->rival; /* slow by far: no more is needed */
     } else if (timed > 0) {
         t->total += seconds;
-        enough = timed >= MAX_RUNS || t->best > HOPELESS * t->rival ||
-                 (timed >= MIN_RUNS && t->total >= t->budget);
+        enough =
+            timed >= MAX_RUNS || t->total >= t->budget || t->best > HOPELESS * t->rival;
     }
     t->begun++;
     t->start = nmi_now();
