@@ -41,8 +41,22 @@ enum nmi_layout_kind {
     NMI_BLOCK8,  /* N, C/8, H, W, 8c; channels beyond C are zero */
     NMI_BLOCK16, /* N, C/16, H, W, 16c; channels beyond C are zero */
     NMI_LANES,   /* see below */
+    /* The same places, but elements are bfloat16. oneDNN's layers and copies only. */
+    NMI_NHWC_BF16,
+    NMI_BLOCK16_BF16,
     NMI_LAYOUTS
 };
+
+static inline bool nmi_layout_bf16(uint8_t kind)
+{
+    return kind == NMI_NHWC_BF16 || kind == NMI_BLOCK16_BF16;
+}
+
+/* Channels that stand together: 16, 8, or 1 where the layout is not blocked. */
+static inline int32_t nmi_layout_block(uint8_t kind)
+{
+    return kind == NMI_BLOCK16 || kind == NMI_BLOCK16_BF16 ? 16 : kind == NMI_BLOCK8 ? 8 : 1;
+}
 
 /*
  * LANES: [group][C][plane][vl] floats. A vector holds one position of vl sub-images. Each image is
@@ -87,9 +101,10 @@ struct nmi_layout nmi_layout_input(const struct nmi_layout *out, int32_t stride_
 bool nmi_layout_same(const struct nmi_layout *a, const struct nmi_layout *b);
 /* Same grid and sub-images; halo may differ. */
 bool nmi_layout_same_lanes(const struct nmi_layout *a, const struct nmi_layout *b);
-/* Bytes of an image tensor (float), the slack that kernels may over-read included. 0: overflow. */
+const char *nmi_layout_name(uint8_t kind); /* "plain", "nhwc_bf16", ...; "?" when it is none */
+/* Bytes of an image tensor, the slack that kernels may over-read included. 0: overflow. */
 size_t nmi_image_bytes(const struct nmi_image *image);
-/* Index in floats of an element; (y, x) inside the map. */
+/* Index of an element, counted in elements; (y, x) inside the map. */
 size_t nmi_image_at(const struct nmi_image *image, int32_t n, int32_t c, int32_t y, int32_t x);
 
 /* ---- sparse weights ------------------------------------------------------------------------------- */
@@ -268,7 +283,9 @@ int32_t nmi_isa_lanes(nm_isa isa);
  * nmi_threads_enter). Outside the promise of equal bits for every split. Never used under
  * NM_ISA_REF. An object is used by one session. */
 
-enum nmi_dnnl_algo { NMI_DNNL_DIRECT, NMI_DNNL_WINOGRAD };
+/* BF16: a GEMM with const_b whose operands are rounded to bfloat16 (a while it runs, b packed); sums
+ * and c are float. CONV and POOL are in bfloat16 when their layouts are: bias and sums are float. */
+enum nmi_dnnl_algo { NMI_DNNL_DIRECT, NMI_DNNL_WINOGRAD, NMI_DNNL_BF16 };
 
 struct nmi_dnnl;
 
@@ -277,7 +294,7 @@ struct nmi_dnnl;
 nm_status nmi_dnnl_conv_layouts(const struct nmi_conv_desc *desc, enum nmi_dnnl_algo algo,
                                 uint8_t *x_kind, uint8_t *y_kind, nm_error *err);
 /* CONV, DECONV, GEMM, POOL, CONVERT (no LANES), for the layouts in desc. residual: y must hold it
- * before the run (post-op sum). */
+ * before the run (post-op sum). NM_EUNSUPPORTED: oneDNN has no fast code for it on this CPU. */
 nm_status nmi_dnnl_create(int32_t kind, const union nmi_desc *desc, enum nmi_dnnl_algo algo,
                           struct nmi_dnnl **object, nm_error *err);
 /* CONV, DECONV, GEMM with const_b: weights in oneDNN's own format. pack_key names the format:

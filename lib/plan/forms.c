@@ -188,7 +188,11 @@ nm_status nmi_get_form(struct nmi_planner *p, int32_t layer, int32_t value,
                         p->graph->values[value].name);
     }
     *form = (struct nmi_form){.layout = want->layout, .fill = want->fill, .segment = segment};
-    const struct nmi_form from = *source;
+    struct nmi_form from = *source;
+    struct nmi_want between = {.layout = plain_layout};
+    if (nmi_layout_via(&from.layout, &want->layout, &between.layout)) {
+        NMI_TRY(nmi_get_form(p, layer, value, &between, &from, err));
+    }
     NMI_TRY(convert(p, layer, value, &from, form, err));
     return keep_form(p, value, form, err);
 }

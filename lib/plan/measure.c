@@ -84,7 +84,8 @@ static double rule(const struct nmi_planner *p, const struct nmi_layer *layer,
         return macs * share / (SPARSE_RATE * narrow * 1.3) + bytes / COPY_RATE;
     }
     if (impl->step == NMI_STEP_DNNL) {
-        return macs / (DENSE_RATE * narrow) + bytes / COPY_RATE;
+        const double half = nmi_impl_bf16(impl) ? 0.5 : 1;
+        return half * (macs / (DENSE_RATE * narrow) + bytes / COPY_RATE);
     }
     if (impl->step == NMI_STEP_EVAL) {
         return macs / EVAL_RATE + 4 * bytes / COPY_RATE + 1e-6;
@@ -192,7 +193,7 @@ static nm_status prepare(struct subject *s, void *memory[4], nm_error *err)
     NMI_TRY(buffer(s->x_bytes, &memory[0], err));
     NMI_TRY(buffer(s->y_bytes, &memory[1], err));
     NMI_TRY(buffer(s->y_bytes, &memory[2], err));
-    NMI_TRY(buffer(s->y_bytes, &memory[3], err)); /* bias: never longer than the output */
+    NMI_TRY(buffer(2 * s->y_bytes, &memory[3], err)); /* bias: floats, no more than y has numbers */
     NMI_TRY(s->impl->step == NMI_STEP_DNNL ? prepare_dnnl(s, err) : prepare_kernel(s, err));
     s->args = (struct nmi_kargs){.x = memory[0],
                                  .w = s->weight,
@@ -431,6 +432,15 @@ nm_status nmi_measure_convert(struct nmi_planner *p, const struct nmi_layer *lay
                         .rival = 1e9,
                         .x_bytes = nmi_image_bytes(&convert->from),
                         .y_bytes = nmi_image_bytes(&convert->to)};
+    struct nmi_convert_desc half[2] = {*convert, *convert};
+    if (nmi_layout_via(&convert->from.layout, &convert->to.layout, &half[0].to.layout)) {
+        double second;
+        half[1].from.layout = half[0].to.layout;
+        NMI_TRY(nmi_measure_convert(p, layer, &half[0], seconds, err));
+        NMI_TRY(nmi_measure_convert(p, layer, &half[1], &second, err));
+        *seconds += second;
+        return NM_OK;
+    }
     if (p->options->fixed) {
         *seconds = (double)(s.x_bytes + s.y_bytes) / COPY_RATE;
         return NM_OK;

@@ -14,7 +14,9 @@ static const char *impl_name(const struct nmi_layer *layer, const struct nmi_imp
     case NMI_STEP_KERNEL:
         return impl->kernel->name;
     case NMI_STEP_DNNL:
-        return impl->algo == NMI_DNNL_WINOGRAD ? "oneDNN Winograd" : "oneDNN";
+        return impl->algo == NMI_DNNL_WINOGRAD ? "oneDNN Winograd"
+               : nmi_impl_bf16(impl)           ? "oneDNN bfloat16"
+                                               : "oneDNN";
     case NMI_IMPL_ALIAS:
         return "alias";
     case NMI_IMPL_CONCAT:

@@ -26,7 +26,7 @@ struct nmi_network {
 struct nmi_plan_options {
     int32_t threads;
     nm_isa isa; /* resolved: never AUTO */
-    nm_precision precision;
+    bool bf16; /* oneDNN's bfloat16 layers compete */
     bool dense, fixed;
     int32_t effort;
     size_t arena_limit;

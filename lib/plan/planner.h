@@ -72,7 +72,7 @@ struct nmi_form {
     int32_t segment;
     struct nmi_ref ref;
 };
-#define NMI_MAX_FORMS 6
+#define NMI_MAX_FORMS 10
 
 struct nmi_value_state {
     int32_t producer; /* layer, or NMI_NONE */
@@ -126,6 +126,11 @@ int32_t nmi_layer_threads(const struct nmi_planner *p, const struct nmi_layer *l
 nm_status nmi_plan_describe_layer(struct nmi_planner *p, struct nmi_layer *layer, nm_error *err);
 /* Every image operand has the output's shape; the others are known. */
 bool nmi_same_shapes(const struct nmi_planner *p, const struct nmi_layer *layer);
+
+static inline bool nmi_impl_bf16(const struct nmi_impl *impl)
+{
+    return impl->algo == NMI_DNNL_BF16 || nmi_layout_bf16(impl->in_kind);
+}
 
 /* candidates.c */
 nm_status nmi_plan_candidates(struct nmi_planner *p, nm_error *err);
@@ -198,6 +203,9 @@ nm_status nmi_plan_memory(struct nmi_planner *p, nm_error *err);
 /* True when the two layouts put the elements of this image at the same places. */
 bool nmi_layout_equivalent(const struct nmi_image *image, const struct nmi_layout *a,
                            const struct nmi_layout *b);
+/* True when nothing converts directly from one to the other: LANES and bfloat16 meet in *via. */
+bool nmi_layout_via(const struct nmi_layout *from, const struct nmi_layout *to,
+                    struct nmi_layout *via);
 /* oneDNN object for a layer under a thread count. */
 nm_status nmi_plan_dnnl(int32_t kind, const union nmi_desc *desc, enum nmi_dnnl_algo algo,
                         int32_t threads, struct nmi_dnnl **object, nm_error *err);
