@@ -69,6 +69,11 @@ static bool sparse_impl(const struct nmi_impl *impl)
     return impl->step == NMI_STEP_KERNEL && impl->kernel->packed_bytes != NULL;
 }
 
+bool nmi_impl_packs(const struct nmi_impl *impl)
+{
+    return sparse_impl(impl) || (impl->step == NMI_STEP_KERNEL && impl->kernel->pack_dense != NULL);
+}
+
 /* Seconds by rule. Row-major evaluation is the last resort, and priced so. */
 static double rule(const struct nmi_planner *p, const struct nmi_layer *layer,
                    const struct nmi_impl *impl)
@@ -76,16 +81,17 @@ static double rule(const struct nmi_planner *p, const struct nmi_layer *layer,
     const double macs = nmi_layer_macs(layer);
     const double bytes = (double)layer->out_elems * sizeof(float);
     const double narrow = p->options->isa == NM_ISA_AVX512 ? 1 : 0.55;
-    if (impl->step == NMI_IMPL_ALIAS) {
+    if (impl->step == NMI_IMPL_ALIAS || impl->step == NMI_IMPL_FUSED) {
         return 0;
     }
     if (sparse_impl(impl)) {
         const double share = 1 - (double)layer->zeros / (double)layer->weight_elems;
         return macs * share / (SPARSE_RATE * narrow * 1.3) + bytes / COPY_RATE;
     }
-    if (impl->step == NMI_STEP_DNNL) {
+    if (impl->step == NMI_STEP_DNNL || nmi_impl_packs(impl)) {
+        const double fewer = impl->step == NMI_STEP_DNNL ? 1 : 1.5; /* products by Winograd */
         const double half = nmi_impl_bf16(impl) ? 0.5 : 1;
-        return half * (macs / (DENSE_RATE * narrow) + bytes / COPY_RATE);
+        return half * (macs / (DENSE_RATE * narrow * fewer) + bytes / COPY_RATE);
     }
     if (impl->step == NMI_STEP_EVAL) {
         return macs / EVAL_RATE + 4 * bytes / COPY_RATE + 1e-6;
@@ -172,6 +178,9 @@ static nm_status prepare_dnnl(struct subject *s, nm_error *err)
 static nm_status prepare_kernel(struct subject *s, nm_error *err)
 {
     const struct nmi_kernel *k = s->impl->kernel;
+    if (k->pack_dense != NULL) { /* the values do not matter */
+        NMI_TRY(buffer(k->dense_bytes(s->desc), &s->packed, err));
+    }
     if (k->packed_bytes != NULL) {
         const size_t bytes = k->packed_bytes(s->desc, s->csr);
         if (bytes == 0) {
@@ -226,7 +235,7 @@ static nm_status measure(struct subject *s, double *seconds, nm_error *err)
 /* ---- keys
  * ------------------------------------------------------------------------------------------ */
 
-static uint64_t key_base(const struct nmi_planner *p, int32_t threads)
+uint64_t nmi_measure_key(const struct nmi_planner *p, int32_t threads)
 {
     const struct nmi_cpu *cpu = nmi_cpu_info();
     const int32_t facts[] = {NM_VERSION_NUMBER, nmi_dnnl_version(), (int32_t)p->options->isa,
@@ -238,7 +247,7 @@ static uint64_t key_of(const struct nmi_planner *p, const struct subject *s, int
 {
     const char *name = s->impl->step == NMI_STEP_DNNL ? "oneDNN" : s->impl->kernel->name;
     const int64_t facts[] = {s->kind, s->impl->algo, nonzeros};
-    uint64_t key = nmi_hash(key_base(p, s->threads), name, strlen(name));
+    uint64_t key = nmi_hash(nmi_measure_key(p, s->threads), name, strlen(name));
     key = nmi_hash(key, facts, sizeof facts);
     return nmi_hash(key, s->desc, sizeof *s->desc);
 }
@@ -322,11 +331,14 @@ static double best_rival(const struct nmi_layer *layer, const struct nmi_impl *i
     return best;
 }
 
-static nm_status measure_impl(struct nmi_planner *p, struct nmi_layer *layer, struct nmi_impl *impl,
-                              struct nmi_csr *csr, void **csr_memory, nm_error *err)
+static nm_status measure_impl(struct nmi_planner *p, const struct nmi_layer *layer,
+                              struct nmi_impl *impl, struct nmi_csr *csr, void **csr_memory,
+                              nm_error *err)
 {
+    const struct nmi_layer *last = layer->pool != NULL ? layer->pool : layer;
     const struct nmi_layout x = nmi_impl_input(p, layer, impl, 0);
-    const struct nmi_layout y = nmi_impl_output(p, layer, impl);
+    const struct nmi_layout y =
+        nmi_impl_output(p, last, last == layer ? impl : &last->impls[last->choice]);
     const union nmi_desc desc = nmi_impl_desc(layer, impl, &x, &y);
     struct subject s = {.impl = impl,
                         .kind = subject_kind(layer, impl),
@@ -410,6 +422,16 @@ static nm_status measure_layer(struct nmi_planner *p, struct nmi_layer *layer, n
     return status;
 }
 
+nm_status nmi_measure_impl(struct nmi_planner *p, const struct nmi_layer *layer,
+                           struct nmi_impl *impl, nm_error *err)
+{
+    struct nmi_csr csr;
+    void *memory = NULL;
+    nm_status status = measure_impl(p, layer, impl, &csr, &memory, err);
+    nmi_free(memory);
+    return status;
+}
+
 nm_status nmi_plan_measure(struct nmi_planner *p, nm_error *err)
 {
     for (int32_t i = 0; i < p->n_layers; i++) {
@@ -418,9 +440,9 @@ nm_status nmi_plan_measure(struct nmi_planner *p, nm_error *err)
     return NM_OK;
 }
 
-nm_status nmi_measure_convert(struct nmi_planner *p, const struct nmi_layer *layer,
-                              const struct nmi_convert_desc *convert, double *seconds,
-                              nm_error *err)
+static nm_status measure_convert(struct nmi_planner *p, const struct nmi_layer *layer,
+                                 const struct nmi_convert_desc *convert, double *seconds,
+                                 nm_error *err)
 {
     struct nmi_impl impl = {.step = NMI_STEP_DNNL};
     union nmi_desc desc = {.convert = *convert};
@@ -432,15 +454,6 @@ nm_status nmi_measure_convert(struct nmi_planner *p, const struct nmi_layer *lay
                         .rival = 1e9,
                         .x_bytes = nmi_image_bytes(&convert->from),
                         .y_bytes = nmi_image_bytes(&convert->to)};
-    struct nmi_convert_desc half[2] = {*convert, *convert};
-    if (nmi_layout_via(&convert->from.layout, &convert->to.layout, &half[0].to.layout)) {
-        double second;
-        half[1].from.layout = half[0].to.layout;
-        NMI_TRY(nmi_measure_convert(p, layer, &half[0], seconds, err));
-        NMI_TRY(nmi_measure_convert(p, layer, &half[1], &second, err));
-        *seconds += second;
-        return NM_OK;
-    }
     if (p->options->fixed) {
         *seconds = (double)(s.x_bytes + s.y_bytes) / COPY_RATE;
         return NM_OK;
@@ -458,5 +471,21 @@ nm_status nmi_measure_convert(struct nmi_planner *p, const struct nmi_layer *lay
     }
     NMI_TRY(measure(&s, seconds, err));
     nmi_cache_add(p->options->cache, key, *seconds);
+    return NM_OK;
+}
+
+nm_status nmi_measure_convert(struct nmi_planner *p, const struct nmi_layer *layer,
+                              const struct nmi_convert_desc *convert, double *seconds,
+                              nm_error *err)
+{
+    struct nmi_convert_desc half[2] = {*convert, *convert};
+    double second;
+    if (!nmi_layout_via(&convert->from.layout, &convert->to.layout, &half[0].to.layout)) {
+        return measure_convert(p, layer, convert, seconds, err);
+    }
+    half[1].from.layout = half[0].to.layout;
+    NMI_TRY(measure_convert(p, layer, &half[0], seconds, err));
+    NMI_TRY(measure_convert(p, layer, &half[1], &second, err));
+    *seconds += second;
     return NM_OK;
 }
