@@ -59,7 +59,7 @@ static inline int32_t nmi_layout_block(uint8_t kind)
 }
 
 /*
- * LANES: [group][C][plane][vl] floats. A vector holds one position of vl sub-images. Each image is
+ * LANES: [group][C][plane][vl] floats; vl 32: float16, so that a vector has 64 bytes again. It holds one position of vl sub-images. Each image is
  * cut into gy x gx sub-images of sub_h x sub_w; a group is ipv = vl / (gy gx) images (1: lane =
  * space; vl: lane = image). Lane i of a vector belongs to image i / (gy gx) of the group and to the
  * sub-image (i % (gy gx) / gx, i % gx). A sub-image stands in a frame (halo) of vectors, which a
@@ -101,6 +101,11 @@ struct nmi_layout nmi_layout_input(const struct nmi_layout *out, int32_t stride_
 bool nmi_layout_same(const struct nmi_layout *a, const struct nmi_layout *b);
 /* Same grid and sub-images; halo may differ. */
 bool nmi_layout_same_lanes(const struct nmi_layout *a, const struct nmi_layout *b);
+/* Bytes of an element: 4, or 2 (bfloat16; float16 in LANES of 32). */
+static inline int32_t nmi_layout_element(const struct nmi_layout *l)
+{
+    return nmi_layout_bf16(l->kind) || l->vl == 32 ? 2 : 4;
+}
 const char *nmi_layout_name(uint8_t kind); /* "plain", "nhwc_bf16", ...; "?" when it is none */
 /* Bytes of an image tensor, the slack that kernels may over-read included. 0: overflow. */
 size_t nmi_image_bytes(const struct nmi_image *image);
@@ -243,6 +248,7 @@ struct nmi_kargs {
 struct nmi_kernel {
     const char *name; /* nmi_k_<dtype>_<op>_<layout>_<tile>__<isa> without nmi_k_ */
     nm_isa isa;       /* NM_ISA_REF, NM_ISA_AVX2 or NM_ISA_AVX512: what the CPU must have */
+    bool fp16;        /* and AVX512_FP16 beyond that */
     int32_t kind;     /* enum nmi_kind */
     uint32_t over_read; /* bytes that may be read beyond the end of any input (<= NMI_SLACK) */
     /* NULL when it does this descriptor, else why not (a static sentence). */

@@ -22,7 +22,7 @@ static void set_plane(struct nmi_layout *layout)
 {
     const int64_t pitch = (int64_t)layout->halo[1] + layout->sub_w + layout->halo[3];
     const int64_t rows = (int64_t)layout->halo[0] + layout->sub_h + layout->halo[2];
-    const int64_t vector = layout->vl * (int64_t)sizeof(float);
+    const int64_t vector = layout->vl * (int64_t)nmi_layout_element(layout);
     int64_t plane;
     if (pitch > INT32_MAX || !nmi_mul_i64(pitch, rows, &plane) || plane > INT32_MAX / 64) {
         layout->pitch = layout->plane = 0;
@@ -134,7 +134,7 @@ static bool count_elements(const struct nmi_image *image, size_t *out)
 
 size_t nmi_image_bytes(const struct nmi_image *image)
 {
-    const size_t each = nmi_layout_bf16(image->layout.kind) ? sizeof(uint16_t) : sizeof(float);
+    const size_t each = (size_t)nmi_layout_element(&image->layout);
     size_t count, bytes;
     if (!count_elements(image, &count) || !nmi_mul(count, each, &bytes) ||
         !nmi_add(bytes, NMI_SLACK, &bytes) || bytes > PTRDIFF_MAX) {

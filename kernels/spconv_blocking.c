@@ -18,7 +18,7 @@ static int64_t panel_bytes(const struct nmi_conv_desc *d, int32_t tr, int32_t tc
 {
     const int64_t high = (int64_t)(tr - 1) * d->stride_h + (int64_t)(d->kh - 1) * d->dil_h + 1;
     const int64_t wide = (int64_t)(tc - 1) * d->stride_w + (int64_t)(d->kw - 1) * d->dil_w + 1;
-    return high * wide * d->x.layout.vl * (int64_t)sizeof(float);
+    return high * wide * d->x.layout.vl * (int64_t)nmi_layout_element(&d->x.layout);
 }
 
 /* Cycles of a multiply-add whose operand comes from a panel of this size. */
@@ -46,7 +46,7 @@ static double cost_of(const struct model *m, const struct nmi_blocking *b)
         row = 4.2 * size; /* a partial sum's way to L2 and back */
     }
     double cycles = tiles * blocks * (m->rows * row + panel / 32);
-    const double weights = m->nnz * 6, outputs = m->rows * y->plane * y->vl * 4;
+    const double weights = m->nnz * 6, outputs = m->rows * y->plane * y->vl * nmi_layout_element(y);
     if (b->order == 0 && weights > L2_BYTES / 2) {
         cycles += (tiles - 1) * weights / 12;
     }

@@ -7,7 +7,7 @@ static const char *refuse(const union nmi_desc *desc)
 {
     const struct nmi_image *from = &desc->convert.from, *to = &desc->convert.to;
     bool same = from->n == to->n && from->c == to->c && from->h == to->h && from->w == to->w;
-    if (nmi_layout_bf16(from->layout.kind) || nmi_layout_bf16(to->layout.kind)) {
+    if (nmi_layout_element(&from->layout) != 4 || nmi_layout_element(&to->layout) != 4) {
         return "float images only";
     }
     return same ? NULL : "images of the same shape only";

@@ -50,6 +50,12 @@ static bool detect_bf16(void)
     return amx || (most >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && has(a, 5));
 }
 
+static bool detect_fp16(void)
+{
+    uint32_t a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && has(d, 23);
+}
+
 static void detect_model(char *model, size_t size)
 {
     uint32_t words[13] = {0};
@@ -99,6 +105,7 @@ static void detect(void)
 {
     info.best = detect_isa();
     info.bf16 = info.best == NM_ISA_AVX512 && detect_bf16();
+    info.fp16 = info.best == NM_ISA_AVX512 && detect_fp16();
     detect_model(info.model, sizeof info.model);
     info.l1d = (size_t)32 << 10;
     info.l2 = (size_t)512 << 10;
