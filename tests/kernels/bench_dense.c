@@ -202,7 +202,7 @@ int main(int argc, char **argv)
         fputs("bench_dense: needs a CPU with AVX2\n", stderr);
         return 1;
     }
-    const double bound = bench_bound(isa);
+    const double bound = nmi_bound_gflops(isa);
     const int before = nmi_threads_enter(1);
     printf("bound %.0f GFLOP/s, batch %d; ms per image\n%-24s %8s %8s  %-10s %6s %6s %8s %8s\n",
            bound, batch, "layer", "guess", "best", "blocking", "GF/s", "bound", "direct",
