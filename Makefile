@@ -31,9 +31,12 @@ DATADIR   ?= $(PREFIX)/share
 DOCDIR    ?= $(DATADIR)/doc/nm
 MANDIR    ?= $(DATADIR)/man
 
+FP16      := $(shell echo '__m512h x;' | $(CC) -mavx512fp16 -include immintrin.h -fsyntax-only -xc - \
+                 2>/dev/null && echo 1)
+$(if $(FP16),,$(info no float16 kernels: $(CC) does not know -mavx512fp16))
 SO        := $(B)/libnm.so.$(SOVERSION)
 LIB_SRC   := $(sort $(wildcard lib/*/*.c kernels/*.c kernels/ref/*.c kernels/avx2/*.c \
-                 kernels/avx512/*.c kernels/dnnl/*.c))
+                 kernels/avx512/*.c kernels/dnnl/*.c) $(if $(FP16),$(wildcard kernels/avx512fp16/*.c)))
 LIB_OBJ   := $(LIB_SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/onnx.pb-c.o
 NMIE_SRC  := $(sort $(wildcard examples/nmie/*.c))
 NMIE_OBJ  := $(NMIE_SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/onnx.pb-c.o
@@ -107,6 +110,9 @@ $(B)/obj/lib/ops/%.o $(B)/obj/kernels/%.o: ROOM := -O3
 $(B)/obj/kernels/avx2/%.o: ROOM := -O3 -mavx2 -mfma
 $(B)/obj/kernels/avx512/%.o: ROOM := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma \
                                      -mprefer-vector-width=512
+$(B)/obj/kernels/avx512fp16/%.o: ROOM := -O3 -mavx512fp16 -mavx512f -mavx512bw -mavx512dq -mavx512vl \
+                                         -mavx2 -mfma -mprefer-vector-width=512
+$(B)/obj/kernels/registry.o: ROOM := -O3 $(if $(FP16),-DNMI_FP16)
 $(B)/obj/lib/base/parallel.o: ROOM := $(OMP)
 
 $(B)/obj/%.o: %.c | $(B)/gen/onnx.pb-c.h

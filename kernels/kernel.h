@@ -42,11 +42,25 @@ enum nmi_layout_kind {
     NMI_BLOCK8,  /* N, C/8, H, W, 8c; channels beyond C are zero */
     NMI_BLOCK16, /* N, C/16, H, W, 16c; channels beyond C are zero */
     NMI_LANES,   /* see below */
+    /* The same places, but elements are bfloat16. oneDNN's layers and copies only. */
+    NMI_NHWC_BF16,
+    NMI_BLOCK16_BF16,
     NMI_LAYOUTS
 };
 
+static inline bool nmi_layout_bf16(uint8_t kind)
+{
+    return kind == NMI_NHWC_BF16 || kind == NMI_BLOCK16_BF16;
+}
+
+/* Channels that stand together: 16, 8, or 1 where the layout is not blocked. */
+static inline int32_t nmi_layout_block(uint8_t kind)
+{
+    return kind == NMI_BLOCK16 || kind == NMI_BLOCK16_BF16 ? 16 : kind == NMI_BLOCK8 ? 8 : 1;
+}
+
 /*
- * LANES: [group][C][plane][vl] floats. A vector holds one position of vl sub-images. Each image is
+ * LANES: [group][C][plane][vl] floats; vl 32: float16, so that a vector has 64 bytes again. It holds one position of vl sub-images. Each image is
  * cut into gy x gx sub-images of sub_h x sub_w; a group is ipv = vl / (gy gx) images (1: lane =
  * space; vl: lane = image). Lane i of a vector belongs to image i / (gy gx) of the group and to the
  * sub-image (i % (gy gx) / gx, i % gx). A sub-image stands in a frame (halo) of vectors, which a
@@ -88,9 +102,15 @@ struct nmi_layout nmi_layout_input(const struct nmi_layout *out, int32_t stride_
 bool nmi_layout_same(const struct nmi_layout *a, const struct nmi_layout *b);
 /* Same grid and sub-images; halo may differ. */
 bool nmi_layout_same_lanes(const struct nmi_layout *a, const struct nmi_layout *b);
-/* Bytes of an image tensor (float), the slack that kernels may over-read included. 0: overflow. */
+/* Bytes of an element: 4, or 2 (bfloat16; float16 in LANES of 32). */
+static inline int32_t nmi_layout_element(const struct nmi_layout *l)
+{
+    return nmi_layout_bf16(l->kind) || l->vl == 32 ? 2 : 4;
+}
+const char *nmi_layout_name(uint8_t kind); /* "plain", "nhwc_bf16", ...; "?" when it is none */
+/* Bytes of an image tensor, the slack that kernels may over-read included. 0: overflow. */
 size_t nmi_image_bytes(const struct nmi_image *image);
-/* Index in floats of an element; (y, x) inside the map. */
+/* Index of an element, counted in elements; (y, x) inside the map. */
 size_t nmi_image_at(const struct nmi_image *image, int32_t n, int32_t c, int32_t y, int32_t x);
 
 /* ---- sparse weights ------------------------------------------------------------------------------- */
@@ -245,6 +265,7 @@ struct nmi_kargs {
 struct nmi_kernel {
     const char *name; /* nmi_k_<dtype>_<op>_<layout>_<tile>__<isa> without nmi_k_ */
     nm_isa isa;       /* NM_ISA_REF, NM_ISA_AVX2 or NM_ISA_AVX512: what the CPU must have */
+    bool fp16;        /* and AVX512_FP16 beyond that */
     int32_t kind;     /* enum nmi_kind */
     uint32_t over_read; /* bytes that may be read beyond the end of any input (<= NMI_SLACK) */
     /* NULL when it does this descriptor, else why not (a static sentence). */
@@ -288,7 +309,9 @@ double nmi_bound_gflops(nm_isa isa);
  * nmi_threads_enter). Outside the promise of equal bits for every split. Never used under
  * NM_ISA_REF. An object is used by one session. */
 
-enum nmi_dnnl_algo { NMI_DNNL_DIRECT, NMI_DNNL_WINOGRAD };
+/* BF16: a GEMM with const_b whose operands are rounded to bfloat16 (a while it runs, b packed); sums
+ * and c are float. CONV and POOL are in bfloat16 when their layouts are: bias and sums are float. */
+enum nmi_dnnl_algo { NMI_DNNL_DIRECT, NMI_DNNL_WINOGRAD, NMI_DNNL_BF16 };
 
 struct nmi_dnnl;
 
@@ -297,7 +320,7 @@ struct nmi_dnnl;
 nm_status nmi_dnnl_conv_layouts(const struct nmi_conv_desc *desc, enum nmi_dnnl_algo algo,
                                 uint8_t *x_kind, uint8_t *y_kind, nm_error *err);
 /* CONV, DECONV, GEMM, POOL, CONVERT (no LANES), for the layouts in desc. residual: y must hold it
- * before the run (post-op sum). */
+ * before the run (post-op sum). NM_EUNSUPPORTED: oneDNN has no fast code for it on this CPU. */
 nm_status nmi_dnnl_create(int32_t kind, const union nmi_desc *desc, enum nmi_dnnl_algo algo,
                           struct nmi_dnnl **object, nm_error *err);
 /* CONV, DECONV, GEMM with const_b: weights in oneDNN's own format. pack_key names the format:

@@ -9,13 +9,20 @@
 
 enum { L1_LINES = 8, PAD_FROM = 4096, PAD_BYTES = 14 * 64 };
 
+const char *nmi_layout_name(uint8_t kind)
+{
+    static const char *const name[NMI_LAYOUTS] = {"plain", "nhwc",      "block8",      "block16",
+                                                  "lanes", "nhwc_bf16", "block16_bf16"};
+    return kind < NMI_LAYOUTS ? name[kind] : "?";
+}
+
 /* Sets pitch and plane; plane 0 says that it does not fit. A plane of a multiple of eight cache
  * lines would put a tile's channels into a few sets of the L1 cache: pad it. */
 static void set_plane(struct nmi_layout *layout)
 {
     const int64_t pitch = (int64_t)layout->halo[1] + layout->sub_w + layout->halo[3];
     const int64_t rows = (int64_t)layout->halo[0] + layout->sub_h + layout->halo[2];
-    const int64_t vector = layout->vl * (int64_t)sizeof(float);
+    const int64_t vector = layout->vl * (int64_t)nmi_layout_element(layout);
     int64_t plane;
     if (pitch > INT32_MAX || !nmi_mul_i64(pitch, rows, &plane) || plane > INT32_MAX / 64) {
         layout->pitch = layout->plane = 0;
@@ -104,8 +111,8 @@ bool nmi_layout_same(const struct nmi_layout *a, const struct nmi_layout *b)
     return a->kind != NMI_LANES || (a->pitch == b->pitch && a->plane == b->plane);
 }
 
-/* Floats that the tensor takes, padding included. */
-static bool count_floats(const struct nmi_image *image, size_t *out)
+/* Elements that the tensor takes, padding included. */
+static bool count_elements(const struct nmi_image *image, size_t *out)
 {
     const struct nmi_layout *l = &image->layout;
     if (image->n < 0 || image->c < 0 || image->h < 0 || image->w < 0) {
@@ -120,15 +127,16 @@ static bool count_floats(const struct nmi_image *image, size_t *out)
         return covers && l->plane > 0 && nmi_mul(n / ipv + (n % ipv != 0), c, &planes) &&
                nmi_mul((size_t)l->plane, l->vl, &plane) && nmi_mul(planes, plane, out);
     }
-    const size_t block = l->kind == NMI_BLOCK8 ? 8 : l->kind == NMI_BLOCK16 ? 16 : 1;
+    const size_t block = (size_t)nmi_layout_block(l->kind);
     return nmi_mul(n, (c + block - 1) / block * block, &planes) &&
            nmi_mul((size_t)image->h, (size_t)image->w, &plane) && nmi_mul(planes, plane, out);
 }
 
 size_t nmi_image_bytes(const struct nmi_image *image)
 {
-    size_t floats, bytes;
-    if (!count_floats(image, &floats) || !nmi_mul(floats, sizeof(float), &bytes) ||
+    const size_t each = (size_t)nmi_layout_element(&image->layout);
+    size_t count, bytes;
+    if (!count_elements(image, &count) || !nmi_mul(count, each, &bytes) ||
         !nmi_add(bytes, NMI_SLACK, &bytes) || bytes > PTRDIFF_MAX) {
         return 0;
     }
@@ -155,10 +163,12 @@ size_t nmi_image_at(const struct nmi_image *image, int32_t n, int32_t c, int32_t
     case NMI_LANES:
         return at_lanes(image, n, c, y, x);
     case NMI_NHWC:
+    case NMI_NHWC_BF16:
         return ((in * h + iy) * w + ix) * channels + ic;
     case NMI_BLOCK8:
     case NMI_BLOCK16:
-        block = image->layout.kind == NMI_BLOCK8 ? 8 : 16;
+    case NMI_BLOCK16_BF16:
+        block = (size_t)nmi_layout_block(image->layout.kind);
         return ((((in * ((channels + block - 1) / block) + ic / block) * h) + iy) * w + ix) *
                    block +
                ic % block;

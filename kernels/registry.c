@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of kernels.def, and the choice among its lines. */
 #include "kernels/kernel.h"
+#include "lib/base/cpu.h"
 
 #define X(name) extern const struct nmi_kernel nmi_k_##name;
 #include "kernels/kernels.def"
@@ -20,7 +21,8 @@ const struct nmi_kernel *nmi_kernel_find(int32_t kind, nm_isa cap, const union n
     const struct nmi_kernel *found = NULL;
     for (int i = 0; i < nmi_kernel_count && !found; i++) {
         const struct nmi_kernel *kernel = nmi_kernels[i];
-        if (kernel->kind != kind || kernel->isa > cap) {
+        if (kernel->kind != kind || kernel->isa > cap ||
+            (kernel->fp16 && !nmi_cpu_info()->fp16)) {
             continue;
         }
         const char *refusal = kernel->refuse(desc);

@@ -16,7 +16,7 @@ struct model {
 
 static int64_t panel_bytes(const struct nmi_conv_desc *d, int32_t tr, int32_t tc)
 {
-    const int64_t vector = d->x.layout.vl * (int64_t)sizeof(float);
+    const int64_t vector = d->x.layout.vl * (int64_t)nmi_layout_element(&d->x.layout);
     if (nmi_sp_flat(d)) {
         return tc * vector;
     }
@@ -50,7 +50,7 @@ static double cost_of(const struct model *m, const struct nmi_blocking *b)
         row = 4.2 * size; /* a partial sum's way to L2 and back */
     }
     double cycles = tiles * blocks * (m->rows * row + panel / 32);
-    const double weights = m->nnz * 6, outputs = m->rows * y->plane * y->vl * 4;
+    const double weights = m->nnz * 6, outputs = m->rows * y->plane * y->vl * nmi_layout_element(y);
     if (b->order == 0 && weights > L2_BYTES / 2) {
         cycles += (tiles - 1) * weights / 12;
     }

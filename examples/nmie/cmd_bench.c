@@ -179,6 +179,9 @@ static void tell_json(struct bench *b, const struct bench_case *c)
     json_bool(j, "dense", b->settings.session.dense);
     json_double(j, "sparsity", b->sparsity);
     tell_times(j, &c->timing, c->batch);
+    if (b->settings.session.precision == NM_PRECISION_HALF) {
+        json_double(j, "f32_error", c->timing.f32_error);
+    }
     json_double(j, "load_seconds", b->load_seconds);
     json_double(j, "prune_seconds", b->prune_seconds);
     json_double(j, "peak_rss_mib", peak_mib());
@@ -204,6 +207,9 @@ static void tell_line(const char *kind, const struct bench_case *c, const struct
 static void tell_text(struct bench *b, const struct bench_case *c)
 {
     tell_line(b->settings.session.dense ? "dense" : "auto", c, &c->timing);
+    if (b->settings.session.precision == NM_PRECISION_HALF) {
+        printf("        outputs differ from float32's by %.1e of max|y|\n", c->timing.f32_error);
+    }
     if (b->compare) {
         tell_line("dense", c, &c->dense);
         printf("        speedup %.2fx; outputs differ by %.1e of max|y|\n",

@@ -88,7 +88,8 @@ static nm_status take_turn(struct runner *r, double seconds, nm_error *err)
 static void end_runner(struct runner *r, struct timing *t)
 {
     if (r->n) {
-        *t = (struct timing){stats_of(r->times, r->n), r->n, r->plan_seconds};
+        *t = (struct timing){
+            .stats = stats_of(r->times, r->n), .iterations = r->n, .plan_seconds = r->plan_seconds};
     }
     nm_session_free(r->session);
     free(r->times);
@@ -131,6 +132,22 @@ static nm_status compare_outputs(const nm_model *model, struct runner *a, struct
     return status;
 }
 
+/* What half precision costs: a session in float32 on the same input, run once. */
+static nm_status measure_error(const struct timing_job *job, struct runner *half,
+                               const nm_session_options *options, double *error, nm_error *err)
+{
+    nm_session_options f32 = *options;
+    struct runner r = {.in = half->in, .n_in = half->n_in};
+    struct timing unused;
+    f32.precision = NM_PRECISION_F32;
+    nm_status status = start_runner(&r, job, &f32, err);
+    if (!status) {
+        status = compare_outputs(job->model, half, &r, error, err);
+    }
+    end_runner(&r, &unused);
+    return status;
+}
+
 static nm_status take_profile(struct runner *r, struct profile *profile, nm_error *err)
 {
     double one;
@@ -170,9 +187,14 @@ static nm_status run_all(const struct timing_job *job, const nm_session_options 
     if (!status && n == 2) {
         status = compare_outputs(job->model, &r[0], &r[1], max_rel, err);
     }
+    double error = 0;
+    if (!status && options->precision == NM_PRECISION_HALF) {
+        status = measure_error(job, &r[0], options, &error, err);
+    }
     for (size_t i = 0; i < n; i++) {
         end_runner(&r[i], &timings[i]);
     }
+    timings[0].f32_error = error;
     free(in);
     source_free(hosts, hosts ? n_in : 0);
     return status;

@@ -19,6 +19,7 @@ struct timing {
     struct stats stats; /* seconds of one run */
     size_t iterations;
     double plan_seconds; /* session and plan, before the first run */
+    double f32_error;    /* precision half: largest of max|y - f32| / max|f32| over the outputs */
 };
 
 nm_status timing_run(const struct timing_job *job, const nm_session_options *options,

@@ -174,7 +174,8 @@ typedef struct nm_load_options {
 
 typedef enum nm_precision {
     NM_PRECISION_F32 = 0, /* strict: float32 operands and sums */
-    NM_PRECISION_HALF = 1 /* 16-bit operands are permitted where they are faster */
+    NM_PRECISION_HALF = 1 /* 16-bit operands are permitted where they are faster: bfloat16 on CPUs with
+                             AVX512_BF16 or AMX_BF16, float32 sums; elsewhere as F32 */
 } nm_precision;
 
 typedef struct nm_session_options {

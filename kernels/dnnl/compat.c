@@ -19,19 +19,19 @@ static md_ref ref(const struct nmi_md *m)
     return m->set ? m->md : NULL;
 }
 
-dnnl_status_t nmi_md_tag(struct nmi_md *out, int ndims, const dnnl_dims_t dims,
-                         dnnl_format_tag_t tag)
+dnnl_status_t nmi_md_tag(struct nmi_md *out, dnnl_data_type_t type, int ndims,
+                         const dnnl_dims_t dims, dnnl_format_tag_t tag)
 {
-    dnnl_status_t s = dnnl_memory_desc_create_with_tag(&out->md, ndims, dims, dnnl_f32, tag);
+    dnnl_status_t s = dnnl_memory_desc_create_with_tag(&out->md, ndims, dims, type, tag);
     out->set = s == dnnl_success;
     return s;
 }
 
-dnnl_status_t nmi_md_strides(struct nmi_md *out, int ndims, const dnnl_dims_t dims,
-                             const dnnl_dims_t strides)
+dnnl_status_t nmi_md_strides(struct nmi_md *out, dnnl_data_type_t type, int ndims,
+                             const dnnl_dims_t dims, const dnnl_dims_t strides)
 {
     dnnl_status_t s =
-        dnnl_memory_desc_create_with_strides(&out->md, ndims, dims, dnnl_f32, strides);
+        dnnl_memory_desc_create_with_strides(&out->md, ndims, dims, type, strides);
     out->set = s == dnnl_success;
     return s;
 }
@@ -70,12 +70,15 @@ uint64_t nmi_md_hash(const struct nmi_md *m)
 {
     int32_t ndims = 0, blocks = 0;
     dnnl_format_kind_t format = dnnl_format_kind_undef;
+    dnnl_data_type_t type = dnnl_data_type_undef;
     if (!m->set || dnnl_memory_desc_query(m->md, dnnl_query_ndims_s32, &ndims) != dnnl_success ||
+        dnnl_memory_desc_query(m->md, dnnl_query_data_type, &type) != dnnl_success ||
         dnnl_memory_desc_query(m->md, dnnl_query_format_kind, &format) != dnnl_success) {
         return 0;
     }
     size_t bytes = dnnl_memory_desc_get_size(m->md);
     uint64_t h = nmi_hash(NMI_HASH_START, &format, sizeof format);
+    h = nmi_hash(h, &type, sizeof type);
     h = nmi_hash(h, &bytes, sizeof bytes);
     h = hash_dims(h, m->md, dnnl_query_dims, ndims);
     if (format != dnnl_blocked ||
@@ -95,18 +98,18 @@ static md_ref ref(const struct nmi_md *m)
     return m->set ? &m->md : NULL;
 }
 
-dnnl_status_t nmi_md_tag(struct nmi_md *out, int ndims, const dnnl_dims_t dims,
-                         dnnl_format_tag_t tag)
+dnnl_status_t nmi_md_tag(struct nmi_md *out, dnnl_data_type_t type, int ndims,
+                         const dnnl_dims_t dims, dnnl_format_tag_t tag)
 {
-    dnnl_status_t s = dnnl_memory_desc_init_by_tag(&out->md, ndims, dims, dnnl_f32, tag);
+    dnnl_status_t s = dnnl_memory_desc_init_by_tag(&out->md, ndims, dims, type, tag);
     out->set = s == dnnl_success;
     return s;
 }
 
-dnnl_status_t nmi_md_strides(struct nmi_md *out, int ndims, const dnnl_dims_t dims,
-                             const dnnl_dims_t strides)
+dnnl_status_t nmi_md_strides(struct nmi_md *out, dnnl_data_type_t type, int ndims,
+                             const dnnl_dims_t dims, const dnnl_dims_t strides)
 {
-    dnnl_status_t s = dnnl_memory_desc_init_by_strides(&out->md, ndims, dims, dnnl_f32, strides);
+    dnnl_status_t s = dnnl_memory_desc_init_by_strides(&out->md, ndims, dims, type, strides);
     out->set = s == dnnl_success;
     return s;
 }
@@ -140,6 +143,7 @@ uint64_t nmi_md_hash(const struct nmi_md *m)
     }
     const dnnl_memory_desc_t *md = &m->md;
     uint64_t h = nmi_hash(NMI_HASH_START, &md->format_kind, sizeof md->format_kind);
+    h = nmi_hash(h, &md->data_type, sizeof md->data_type);
     h = hash_dims(h, md->dims, md->ndims);
     h = hash_dims(h, md->padded_dims, md->ndims);
     if (md->format_kind == dnnl_format_kind_wino) {

@@ -12,16 +12,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A memory descriptor of floats; all zero is "none". Made below, given back with nmi_md_free. */
+/* A memory descriptor; all zero is "none". Made below, given back with nmi_md_free. */
 struct nmi_md {
     dnnl_memory_desc_t md;
     bool set;
 };
 
-dnnl_status_t nmi_md_tag(struct nmi_md *out, int ndims, const dnnl_dims_t dims,
-                         dnnl_format_tag_t tag);
-dnnl_status_t nmi_md_strides(struct nmi_md *out, int ndims, const dnnl_dims_t dims,
-                             const dnnl_dims_t strides);
+dnnl_status_t nmi_md_tag(struct nmi_md *out, dnnl_data_type_t type, int ndims,
+                         const dnnl_dims_t dims, dnnl_format_tag_t tag);
+dnnl_status_t nmi_md_strides(struct nmi_md *out, dnnl_data_type_t type, int ndims,
+                             const dnnl_dims_t dims, const dnnl_dims_t strides);
 /* What a primitive wants for this argument (a copy); an empty one becomes "none". */
 dnnl_status_t nmi_md_query(struct nmi_md *out, const_dnnl_primitive_desc_t pd, dnnl_query_t what,
                            int index);

@@ -15,27 +15,28 @@ dnnl_format_tag_t nmi_dnnl_tag(uint8_t layout_kind)
     case NMI_PLAIN:
         return dnnl_nchw;
     case NMI_NHWC:
+    case NMI_NHWC_BF16:
         return dnnl_nhwc;
     case NMI_BLOCK8:
         return dnnl_nChw8c;
     case NMI_BLOCK16:
+    case NMI_BLOCK16_BF16:
         return dnnl_nChw16c;
     default:
         return dnnl_format_tag_undef;
     }
 }
 
-const char *nmi_dnnl_layout_name(uint8_t layout_kind)
+static dnnl_data_type_t element(uint8_t layout_kind)
 {
-    static const char *const name[] = {"plain", "nhwc", "block8", "block16", "lanes"};
-    return layout_kind < NMI_COUNT(name) ? name[layout_kind] : "?";
+    return nmi_layout_bf16(layout_kind) ? dnnl_bf16 : dnnl_f32;
 }
 
 static dnnl_status_t image_md(const struct nmi_image *image, dnnl_format_tag_t tag,
                               struct nmi_md *out)
 {
     dnnl_dims_t dims = {image->n, image->c, image->h, image->w};
-    return nmi_md_tag(out, 4, dims, tag);
+    return nmi_md_tag(out, element(image->layout.kind), 4, dims, tag);
 }
 
 nm_status nmi_dnnl_image_md(struct nmi_dnnl *o, const struct nmi_image *image, struct nmi_md *out,
@@ -55,8 +56,8 @@ static void describe_in_words(struct nmi_dnnl *o, const char *name, const struct
     snprintf(o->what, sizeof o->what,
              "%s %dx%dx%dx%d (%s) to %dx%dx%dx%d (%s), kernel %dx%d, stride %dx%d, dilation %dx%d, "
              "pads %d %d %d %d, groups %d%s",
-             name, d->x.n, d->x.c, d->x.h, d->x.w, nmi_dnnl_layout_name(d->x.layout.kind), d->y.n,
-             d->y.c, d->y.h, d->y.w, nmi_dnnl_layout_name(d->y.layout.kind), d->kh, d->kw,
+             name, d->x.n, d->x.c, d->x.h, d->x.w, nmi_layout_name(d->x.layout.kind), d->y.n,
+             d->y.c, d->y.h, d->y.w, nmi_layout_name(d->y.layout.kind), d->kh, d->kw,
              d->stride_h, d->stride_w, d->dil_h, d->dil_w, d->pad[0], d->pad[1], d->pad[2],
              d->pad[3], d->groups, d->residual ? ", residual" : "");
 }
@@ -119,9 +120,10 @@ static dnnl_status_t fill_layer(struct nmi_layer *l, const struct nmi_conv_desc 
     l->pad_l[1] = d->pad[1];
     l->pad_r[0] = d->pad[2];
     l->pad_r[1] = d->pad[3];
-    dnnl_status_t s = nmi_md_tag(&l->weights, 5 - skip, weights + skip, dnnl_format_tag_any);
+    dnnl_status_t s = nmi_md_tag(&l->weights, element(d->x.layout.kind), 5 - skip, weights + skip,
+                                 dnnl_format_tag_any);
     if (s == dnnl_success && d->bias) {
-        s = nmi_md_tag(&l->bias, 1, channels, dnnl_x);
+        s = nmi_md_tag(&l->bias, dnnl_f32, 1, channels, dnnl_x);
     }
     return s;
 }
@@ -135,7 +137,8 @@ static dnnl_status_t fill_plain(struct nmi_md *plain, const struct nmi_conv_desc
     dnnl_dims_t forward = {oc * ic * k, ic * k, k, d->kw, 1};
     dnnl_dims_t backward = {oc * ic * k, k, oc * k, d->kw, 1};
     int skip = d->groups == 1 ? 1 : 0;
-    return nmi_md_strides(plain, 5 - skip, dims + skip, (transposed ? backward : forward) + skip);
+    return nmi_md_strides(plain, dnnl_f32, 5 - skip, dims + skip,
+                          (transposed ? backward : forward) + skip);
 }
 
 /* ---- convolution ----------------------------------------------------------------------------- */

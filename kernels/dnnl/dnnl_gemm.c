@@ -2,7 +2,7 @@
 /*
  * Matrix product on oneDNN. A [n] bias is oneDNN's own; every other bias (and beta) is written to y
  * first, and the product is added to it ("sum"). alpha is multiplied into constant weights while
- * they are packed; otherwise it must be 1.
+ * they are packed; otherwise, and in bfloat16, it must be 1.
  */
 #include "kernels/dnnl/dnnl_object.h"
 #include <stdio.h>
@@ -35,16 +35,24 @@ static struct nmi_gemm_desc fold_batch(const struct nmi_gemm_desc *d)
     return folded;
 }
 
+/* What the operands are multiplied as: b is packed to it, a converted before each run. */
+static dnnl_data_type_t operand_type(const struct nmi_dnnl *o)
+{
+    return o->narrow_a > 0 ? dnnl_bf16 : dnnl_f32;
+}
+
 /* rows x cols, transposed in memory or not; one batch or many. */
-static dnnl_status_t matrix(struct nmi_md *out, const struct nmi_gemm_desc *d, int64_t rows,
-                            int64_t cols, int64_t batch_stride, bool transposed)
+static dnnl_status_t matrix(struct nmi_md *out, const struct nmi_gemm_desc *d,
+                            dnnl_data_type_t type, const int64_t rows_cols[2],
+                            int64_t batch_stride, bool transposed)
 {
     bool shared = batch_stride == 0;
+    const int64_t rows = rows_cols[0], cols = rows_cols[1];
     dnnl_dims_t dims = {shared ? 1 : d->batch, rows, cols};
     dnnl_dims_t strides = {shared ? rows * cols : batch_stride, transposed ? 1 : cols,
                            transposed ? rows : 1};
     int skip = d->batch == 1 ? 1 : 0;
-    return nmi_md_strides(out, 3 - skip, dims + skip, strides + skip);
+    return nmi_md_strides(out, type, 3 - skip, dims + skip, strides + skip);
 }
 
 /* a, c and bias as an inner product or a matmul wants them; weights in any format if constant. */
@@ -53,20 +61,21 @@ static dnnl_status_t fill_matmul(struct nmi_dnnl *o, struct nmi_layer *l,
 {
     struct nmi_md *b = d->const_b ? &o->plain : &l->weights;
     dnnl_dims_t dims = {d->stride_b == 0 ? 1 : d->batch, d->k, d->n}, bias = {1, 1, d->n};
+    const int64_t a[2] = {d->m, d->k}, c[2] = {d->m, d->n}, w[2] = {d->k, d->n};
     int skip = d->batch == 1 ? 1 : 0;
     l->kind = NMI_LAYER_MATMUL;
-    dnnl_status_t s = matrix(&l->src, d, d->m, d->k, d->stride_a, d->trans_a);
+    dnnl_status_t s = matrix(&l->src, d, operand_type(o), a, d->stride_a, d->trans_a);
     if (s == dnnl_success) {
-        s = matrix(&l->dst, d, d->m, d->n, d->stride_c, false);
+        s = matrix(&l->dst, d, dnnl_f32, c, d->stride_c, false);
     }
     if (s == dnnl_success) {
-        s = matrix(b, d, d->k, d->n, d->stride_b, d->trans_b);
+        s = matrix(b, d, dnnl_f32, w, d->stride_b, d->trans_b);
     }
     if (s == dnnl_success && native_bias) {
-        s = nmi_md_tag(&l->bias, 3 - skip, bias + skip, skip ? dnnl_ab : dnnl_abc);
+        s = nmi_md_tag(&l->bias, dnnl_f32, 3 - skip, bias + skip, skip ? dnnl_ab : dnnl_abc);
     }
     if (s == dnnl_success && d->const_b) {
-        s = nmi_md_tag(&l->weights, 3 - skip, dims + skip, dnnl_format_tag_any);
+        s = nmi_md_tag(&l->weights, operand_type(o), 3 - skip, dims + skip, dnnl_format_tag_any);
     }
     return s;
 }
@@ -83,17 +92,17 @@ static dnnl_status_t fill_inner(struct nmi_dnnl *o, struct nmi_layer *l,
 {
     dnnl_dims_t src = {d->m, d->k}, weights = {d->n, d->k}, dst = {d->m, d->n}, bias = {d->n};
     l->kind = NMI_LAYER_INNER;
-    dnnl_status_t s = nmi_md_tag(&l->src, 2, src, dnnl_ab);
+    dnnl_status_t s = nmi_md_tag(&l->src, operand_type(o), 2, src, dnnl_ab);
     if (s == dnnl_success) {
-        s = nmi_md_tag(&l->dst, 2, dst, dnnl_ab);
+        s = nmi_md_tag(&l->dst, dnnl_f32, 2, dst, dnnl_ab);
     }
     if (s == dnnl_success && native_bias) {
-        s = nmi_md_tag(&l->bias, 1, bias, dnnl_a);
+        s = nmi_md_tag(&l->bias, dnnl_f32, 1, bias, dnnl_a);
     }
     if (s == dnnl_success) {
-        s = nmi_md_tag(&o->plain, 2, weights, d->trans_b ? dnnl_ab : dnnl_ba);
+        s = nmi_md_tag(&o->plain, dnnl_f32, 2, weights, d->trans_b ? dnnl_ab : dnnl_ba);
     }
-    return s == dnnl_success ? nmi_md_tag(&l->weights, 2, weights, dnnl_ab) : s;
+    return s == dnnl_success ? nmi_md_tag(&l->weights, operand_type(o), 2, weights, dnnl_ab) : s;
 }
 
 static nm_status try_layer(struct nmi_dnnl *o, const struct nmi_gemm_desc *d, bool inner,
@@ -117,7 +126,35 @@ static nm_status try_layer(struct nmi_dnnl *o, const struct nmi_gemm_desc *d, bo
     return s;
 }
 
-nm_status nmi_dnnl_make_gemm(struct nmi_dnnl *o, const struct nmi_gemm_desc *desc, nm_error *err)
+/* Rounds to nearest even; NaN stays NaN. */
+static uint16_t to_bf16(float v)
+{
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return (uint16_t)(v == v ? (bits + 0x7fff + (bits >> 16 & 1)) >> 16 : bits >> 16 | 0x40);
+}
+
+void nmi_dnnl_gemm_narrow(const float *a, size_t count, uint16_t *narrow)
+{
+    for (size_t i = 0; i < count; i++) {
+        narrow[i] = to_bf16(a[i]);
+    }
+}
+
+/* From now on the operands are bfloat16. */
+static nm_status narrow(struct nmi_dnnl *o, const struct nmi_gemm_desc *d, nm_error *err)
+{
+    int64_t batches = (d->batch - 1) * d->stride_a + d->m * d->k;
+    if (!d->const_b || d->alpha != 1.0f) {
+        return nmi_fail(err, NM_EUNSUPPORTED, "oneDNN: %s: bfloat16 needs a constant b, and alpha 1",
+                        o->what);
+    }
+    o->narrow_a = (size_t)batches;
+    return NM_OK;
+}
+
+nm_status nmi_dnnl_make_gemm(struct nmi_dnnl *o, const struct nmi_gemm_desc *desc,
+                             enum nmi_dnnl_algo algo, nm_error *err)
 {
     struct nmi_gemm_desc d = fold_batch(desc);
     snprintf(o->what, sizeof o->what, "product of %lld x %lldx%lld by %lldx%lld%s",
@@ -129,6 +166,9 @@ nm_status nmi_dnnl_make_gemm(struct nmi_dnnl *o, const struct nmi_gemm_desc *des
     if (d.alpha != 1.0f && !d.const_b) {
         return nmi_fail(err, NM_EUNSUPPORTED, "oneDNN: %s: alpha is %g, and b is not constant",
                         o->what, (double)d.alpha);
+    }
+    if (algo == NMI_DNNL_BF16) {
+        NMI_TRY(narrow(o, &d, err));
     }
     o->scale = d.alpha;
     o->gemm = *desc;

@@ -164,7 +164,7 @@ static nm_status make(struct nmi_dnnl *o, int32_t kind, const union nmi_desc *de
     case NMI_KIND_DECONV:
         return nmi_dnnl_make_deconv(o, &desc->conv, algo, err);
     case NMI_KIND_GEMM:
-        return nmi_dnnl_make_gemm(o, &desc->gemm, err);
+        return nmi_dnnl_make_gemm(o, &desc->gemm, algo, err);
     case NMI_KIND_POOL:
         return nmi_dnnl_make_pool(o, &desc->pool, err);
     case NMI_KIND_CONVERT:
@@ -291,6 +291,12 @@ nm_status nmi_dnnl_pack(const struct nmi_dnnl *o, const float *w, void *packed, 
 
 /* ---- running --------------------------------------------------------------------------------- */
 
+/* a as bfloat16, in whole cache lines; oneDNN's own scratch memory lies behind it. */
+static size_t narrow_bytes(const struct nmi_dnnl *o)
+{
+    return (o->narrow_a * sizeof(uint16_t) + 63) / 64 * 64;
+}
+
 size_t nmi_dnnl_scratch_bytes(const struct nmi_dnnl *o)
 {
     struct nmi_md md = {0};
@@ -299,13 +305,21 @@ size_t nmi_dnnl_scratch_bytes(const struct nmi_dnnl *o)
     }
     size_t bytes = nmi_md_bytes(&md);
     nmi_md_free(&md);
-    return bytes;
+    return narrow_bytes(o) + bytes;
 }
 
 nm_status nmi_dnnl_run(struct nmi_dnnl *o, const struct nmi_kargs *args)
 {
     const void *handle[NMI_SLOTS] = {args->x, args->packed ? args->packed : (const void *)args->w,
                                      args->bias, args->y, args->scratch};
+    if (o->narrow_a > 0) {
+        if (!args->x || !args->scratch) {
+            return NM_EINTERNAL;
+        }
+        nmi_dnnl_gemm_narrow(args->x, o->narrow_a, args->scratch);
+        handle[NMI_SLOT_X] = args->scratch;
+        handle[NMI_SLOT_SCRATCH] = (const char *)args->scratch + narrow_bytes(o);
+    }
     for (int i = 0; i < NMI_SLOTS; i++) {
         struct nmi_slot *slot = &o->slot[i];
         if (!slot->memory || slot->handle == handle[i]) {

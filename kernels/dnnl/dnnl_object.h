@@ -34,6 +34,7 @@ struct nmi_dnnl {
     struct nmi_slot slot[NMI_SLOTS];
     dnnl_exec_arg_t args[NMI_SLOTS];
     int n_args;
+    size_t narrow_a; /* GEMM in bfloat16: numbers of a, else 0 */
     bool prefill; /* GEMM: y is filled with the bias before the run, the product is added */
     struct nmi_gemm_desc gemm;
     char what[240]; /* the layer in words, for sentences */
@@ -54,7 +55,6 @@ nm_status nmi_dnnl_build(struct nmi_dnnl *o, nm_error *err);
 
 /* oneDNN's tag of a layout; dnnl_format_tag_undef for LANES. */
 dnnl_format_tag_t nmi_dnnl_tag(uint8_t layout_kind);
-const char *nmi_dnnl_layout_name(uint8_t layout_kind);
 nm_status nmi_dnnl_image_md(struct nmi_dnnl *o, const struct nmi_image *image, struct nmi_md *out,
                             nm_error *err);
 
@@ -63,12 +63,15 @@ nm_status nmi_dnnl_make_conv(struct nmi_dnnl *o, const struct nmi_conv_desc *des
                              enum nmi_dnnl_algo algo, nm_error *err);
 nm_status nmi_dnnl_make_deconv(struct nmi_dnnl *o, const struct nmi_conv_desc *desc,
                                enum nmi_dnnl_algo algo, nm_error *err);
-nm_status nmi_dnnl_make_gemm(struct nmi_dnnl *o, const struct nmi_gemm_desc *desc, nm_error *err);
+nm_status nmi_dnnl_make_gemm(struct nmi_dnnl *o, const struct nmi_gemm_desc *desc,
+                             enum nmi_dnnl_algo algo, nm_error *err);
 nm_status nmi_dnnl_make_pool(struct nmi_dnnl *o, const struct nmi_pool_desc *desc, nm_error *err);
 nm_status nmi_dnnl_make_convert(struct nmi_dnnl *o, const struct nmi_convert_desc *desc,
                                 nm_error *err);
 
 /* y = beta * bias, broadcast, for a GEMM with prefill. */
 void nmi_dnnl_gemm_prefill(const struct nmi_gemm_desc *desc, const float *bias, float *y);
+/* a in bfloat16. */
+void nmi_dnnl_gemm_narrow(const float *a, size_t count, uint16_t *narrow);
 
 #endif

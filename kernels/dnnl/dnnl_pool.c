@@ -56,8 +56,8 @@ nm_status nmi_dnnl_make_pool(struct nmi_dnnl *o, const struct nmi_pool_desc *d, 
         o->what, sizeof o->what,
         "%s pooling %dx%dx%dx%d (%s) to %dx%d (%s), window %dx%d, stride %dx%d, pads %d %d %d %d",
         d->average ? "average" : "max", d->x.n, d->x.c, d->x.h, d->x.w,
-        nmi_dnnl_layout_name(d->x.layout.kind), d->y.h, d->y.w,
-        nmi_dnnl_layout_name(d->y.layout.kind), d->kh, d->kw, d->stride_h, d->stride_w, d->pad[0],
+        nmi_layout_name(d->x.layout.kind), d->y.h, d->y.w,
+        nmi_layout_name(d->y.layout.kind), d->kh, d->kw, d->stride_h, d->stride_w, d->pad[0],
         d->pad[1], d->pad[2], d->pad[3]);
     if (d->average) {
         l.alg =
@@ -84,8 +84,8 @@ nm_status nmi_dnnl_make_convert(struct nmi_dnnl *o, const struct nmi_convert_des
 {
     struct nmi_layer l = {.kind = NMI_LAYER_REORDER};
     snprintf(o->what, sizeof o->what, "conversion of %dx%dx%dx%d from %s to %s", d->from.n,
-             d->from.c, d->from.h, d->from.w, nmi_dnnl_layout_name(d->from.layout.kind),
-             nmi_dnnl_layout_name(d->to.layout.kind));
+             d->from.c, d->from.h, d->from.w, nmi_layout_name(d->from.layout.kind),
+             nmi_layout_name(d->to.layout.kind));
     nm_status s = nmi_dnnl_image_md(o, &d->from, &l.src, err);
     if (s == NM_OK) {
         s = nmi_dnnl_image_md(o, &d->to, &l.dst, err);

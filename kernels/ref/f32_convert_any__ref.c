@@ -7,17 +7,15 @@ static const char *refuse(const union nmi_desc *desc)
 {
     const struct nmi_image *from = &desc->convert.from, *to = &desc->convert.to;
     bool same = from->n == to->n && from->c == to->c && from->h == to->h && from->w == to->w;
+    if (nmi_layout_element(&from->layout) != 4 || nmi_layout_element(&to->layout) != 4) {
+        return "float images only";
+    }
     return same ? NULL : "images of the same shape only";
-}
-
-static int32_t block_of(const struct nmi_image *image)
-{
-    return image->layout.kind == NMI_BLOCK8 ? 8 : image->layout.kind == NMI_BLOCK16 ? 16 : 1;
 }
 
 static int64_t stored_channels(const struct nmi_image *image)
 {
-    int32_t block = block_of(image);
+    int32_t block = nmi_layout_block(image->layout.kind);
     return ((int64_t)image->c + block - 1) / block * block;
 }
 
@@ -47,7 +45,7 @@ static void to_other(const struct nmi_convert_desc *d, const struct nmi_kargs *a
 {
     int32_t n = (int32_t)(unit / stored_channels(&d->to));
     int32_t c = (int32_t)(unit % stored_channels(&d->to));
-    int32_t lane = c % block_of(&d->to); /* index arithmetic stays within the image's channels */
+    int32_t lane = c % nmi_layout_block(d->to.layout.kind); /* index arithmetic stays within the image's channels */
     int64_t map = (int64_t)d->to.h * d->to.w;
     for (int64_t i = 0; i < map; i++) {
         int32_t y = (int32_t)(i / d->to.w), x = (int32_t)(i % d->to.w);

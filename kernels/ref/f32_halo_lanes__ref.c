@@ -8,7 +8,8 @@
 
 static const char *refuse(const union nmi_desc *desc)
 {
-    return desc->halo.x.layout.kind == NMI_LANES ? NULL : "lanes layout only";
+    const struct nmi_layout *l = &desc->halo.x.layout;
+    return l->kind == NMI_LANES && l->vl != 32 ? NULL : "lanes of floats only";
 }
 
 static int parts_of(const union nmi_desc *desc, const void *packed, int threads)

@@ -7,29 +7,15 @@
 #ifndef NM_KERNELS_SIMD_VEC_H
 #define NM_KERNELS_SIMD_VEC_H
 
-#include "kernels/kernel.h"
+#include "kernels/simd/words.h"
 #include <immintrin.h>
 
-#define INLINE static inline __attribute__((always_inline, unused))
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 32")
-#endif
 #define VB ((int64_t)VL * 4) /* bytes of a vector */
 
 /* Element i (0..3, a constant) of each run of four: after LD4 a broadcast that occupies no load
  * port. */
 #define PICK(v, i) \
     ((i) == 0 ? PICK_(v, 0) : (i) == 1 ? PICK_(v, 1) : (i) == 2 ? PICK_(v, 2) : PICK_(v, 3))
-
-/* KERNEL (the descriptor's name without the instruction set) makes symbol and name of a kernel. */
-#define JOIN_(a, b, c) a##b##__##c
-#define JOIN(a, b, c) JOIN_(a, b, c)
-#define TEXT_(a) #a
-#define TEXT(a) TEXT_(a)
-#define DESCRIPTOR JOIN(nmi_k_, KERNEL, ISA_NAME)
-#define KERNEL_NAME TEXT(KERNEL) "__" TEXT(ISA_NAME)
 
 #if VL == 16
 #define ISA_NAME avx512

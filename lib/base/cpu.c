@@ -39,6 +39,23 @@ static nm_isa detect_isa(void)
     return avx512 && (saved & 0xe0) == 0xe0 ? NM_ISA_AVX512 : NM_ISA_AVX2;
 }
 
+/* AVX512_BF16; AMX_BF16 with the tiles' state. */
+static bool detect_bf16(void)
+{
+    uint32_t a, b, c, d, most;
+    if (!__get_cpuid_count(7, 0, &most, &b, &c, &d)) {
+        return false;
+    }
+    const bool amx = has(d, 22) && has(d, 24) && (nmi_xgetbv0() & 0x60000) == 0x60000;
+    return amx || (most >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && has(a, 5));
+}
+
+static bool detect_fp16(void)
+{
+    uint32_t a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && has(d, 23);
+}
+
 static void detect_model(char *model, size_t size)
 {
     uint32_t words[13] = {0};
@@ -87,6 +104,8 @@ static void detect_caches(struct nmi_cpu *cpu, uint32_t leaf)
 static void detect(void)
 {
     info.best = detect_isa();
+    info.bf16 = info.best == NM_ISA_AVX512 && detect_bf16();
+    info.fp16 = info.best == NM_ISA_AVX512 && detect_fp16();
     detect_model(info.model, sizeof info.model);
     info.l1d = (size_t)32 << 10;
     info.l2 = (size_t)512 << 10;

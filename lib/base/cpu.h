@@ -4,11 +4,13 @@
 #define NM_BASE_CPU_H
 
 #include "lib/base/status.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 struct nmi_cpu {
     char model[64];      /* CPUID brand string, trimmed */
     nm_isa best;         /* NM_ISA_REF, NM_ISA_AVX2 or NM_ISA_AVX512 */
+    bool bf16, fp16;     /* AVX512_BF16 or AMX_BF16; AVX512_FP16; false below AVX-512 */
     size_t l1d, l2, l3;  /* bytes, of one core's view; sane defaults when unknown */
 };
 const struct nmi_cpu *nmi_cpu_info(void);

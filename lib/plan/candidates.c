@@ -274,6 +274,20 @@ static void add_dnnl_uniform(struct nmi_planner *p, struct nmi_layer *layer, uin
     add(layer, (struct nmi_impl){.step = NMI_STEP_DNNL, .in_kind = in, .out_kind = kind});
 }
 
+/* bfloat16 in; out too, or float at no cost for whom it suits better. */
+static void add_dnnl_bf16(struct nmi_planner *p, struct nmi_layer *layer)
+{
+    static const uint8_t kinds[][2] = {{NMI_NHWC_BF16, NMI_NHWC_BF16},
+                                       {NMI_BLOCK16_BF16, NMI_BLOCK16_BF16},
+                                       {NMI_NHWC_BF16, NMI_NHWC},
+                                       {NMI_BLOCK16_BF16, NMI_BLOCK16}};
+    for (size_t i = 0; p->options->bf16 && i < NMI_COUNT(kinds); i++) {
+        p->kinds |= 1u << kinds[i][0] | 1u << kinds[i][1];
+        add(layer, (struct nmi_impl){
+                       .step = NMI_STEP_DNNL, .in_kind = kinds[i][0], .out_kind = kinds[i][1]});
+    }
+}
+
 static void add_dnnl_conv(struct nmi_planner *p, struct nmi_layer *layer)
 {
     const struct nmi_conv_desc *d = &layer->desc.conv;
@@ -292,6 +306,7 @@ static void add_dnnl_conv(struct nmi_planner *p, struct nmi_layer *layer)
         add_dnnl_uniform(p, layer, NMI_NHWC);
         add_dnnl_uniform(p, layer, p->options->isa == NM_ISA_AVX512 ? NMI_BLOCK16 : NMI_BLOCK8);
     }
+    add_dnnl_bf16(p, layer);
 }
 
 /* Our own kernels for dense weights, in the blocked layout of this vector length. */
@@ -377,6 +392,9 @@ static void gemm_candidates(struct nmi_planner *p, struct nmi_layer *layer)
     }
     add(layer, (struct nmi_impl){.step = NMI_STEP_DNNL});
     add_act_after(p, layer);
+    if (p->options->bf16 && layer->weight != NULL) {
+        add(layer, (struct nmi_impl){.step = NMI_STEP_DNNL, .algo = NMI_DNNL_BF16});
+    }
 }
 
 /* ---- the others ---------------------------------------------------------------------------------
@@ -398,7 +416,8 @@ static void add_kernel(struct nmi_planner *p, struct nmi_layer *layer, int32_t k
     }
 }
 
-static const uint8_t image_kinds[] = {NMI_PLAIN, NMI_NHWC, NMI_BLOCK8, NMI_BLOCK16};
+static const uint8_t image_kinds[] = {NMI_PLAIN,   NMI_NHWC,      NMI_BLOCK8,
+                                      NMI_BLOCK16, NMI_NHWC_BF16, NMI_BLOCK16_BF16};
 
 static void pool_candidates(struct nmi_planner *p, struct nmi_layer *layer)
 {
@@ -479,10 +498,11 @@ static void concat_candidates(struct nmi_planner *p, struct nmi_layer *layer)
             block /= 2;
         }
     }
-    for (uint8_t k = NMI_PLAIN; k <= NMI_LANES; k++) {
-        const int64_t needs = k == NMI_BLOCK16 ? 16 : k == NMI_BLOCK8 ? 8 : 1;
+    for (uint8_t k = NMI_PLAIN; k < NMI_LAYOUTS; k++) {
+        const bool apart = k == NMI_NHWC || k == NMI_NHWC_BF16;
         const bool whole = images <= (k == NMI_LANES ? nmi_layer_ipv(p, layer) : 1);
-        if (k != NMI_NHWC && whole && block >= needs && (k == NMI_PLAIN || (p->kinds & 1u << k))) {
+        if (!apart && whole && block >= nmi_layout_block(k) &&
+            (k == NMI_PLAIN || (p->kinds & 1u << k))) {
             add(layer, (struct nmi_impl){.step = NMI_IMPL_CONCAT, .in_kind = k, .out_kind = k});
         }
     }

@@ -2,7 +2,7 @@
 /*
  * One implementation for each layer, so that times and conversions together are least. On a general
  * graph this is hard; on networks it is nearly a path. From several starting points (each layer's
- * own best; everything in LANES; nothing in LANES) layers change their mind one by one while that
+ * own best; everything in LANES; nothing in LANES; bfloat16 alike) layers change their mind one by one while that
  * lowers the sum; the best end wins.
  */
 #include "lib/plan/planner.h"
@@ -48,10 +48,19 @@ bool nmi_layout_equivalent(const struct nmi_image *image, const struct nmi_layou
     if (a->kind == NMI_LANES || b->kind == NMI_LANES) {
         return a->kind == b->kind && nmi_layout_same(a, b);
     }
-    const int32_t plain_a = a->kind == NMI_BLOCK16 ? 16 : a->kind == NMI_BLOCK8 ? 8 : 1;
-    const int32_t plain_b = b->kind == NMI_BLOCK16 ? 16 : b->kind == NMI_BLOCK8 ? 8 : 1;
     return a->kind == b->kind ||
-           (image->h * image->w == 1 && image->c % plain_a == 0 && image->c % plain_b == 0);
+           (nmi_layout_bf16(a->kind) == nmi_layout_bf16(b->kind) && image->h * image->w == 1 &&
+            image->c % nmi_layout_block(a->kind) == 0 && image->c % nmi_layout_block(b->kind) == 0);
+}
+
+bool nmi_layout_via(const struct nmi_layout *from, const struct nmi_layout *to,
+                    struct nmi_layout *via)
+{
+    const bool there = from->kind == NMI_LANES && nmi_layout_bf16(to->kind);
+    const bool back = nmi_layout_bf16(from->kind) && to->kind == NMI_LANES;
+    const uint8_t half = there ? to->kind : from->kind;
+    *via = (struct nmi_layout){.kind = half == NMI_NHWC_BF16 ? NMI_NHWC : NMI_BLOCK16};
+    return there || back;
 }
 
 /* Seconds to bring v from one layout to the other; frames are not looked at. */
@@ -174,7 +183,15 @@ static void descend(struct chooser *c)
     }
 }
 
-/* Start: 0 each layer's own best, 1 LANES wherever there are, 2 LANES nowhere. */
+/* Start: 0 each layer's own best, 1 LANES wherever there are, 2 LANES nowhere, 3 bfloat16 wherever
+ * there is, 4 bfloat16 nowhere. */
+enum { STARTS = 5 };
+
+static bool start_differs(const struct nmi_planner *p, int start)
+{
+    return start == 0 || (start <= 2 ? p->any_sparse : p->options->bf16);
+}
+
 static void begin(struct nmi_planner *p, int start)
 {
     for (int32_t i = 0; i < p->n_layers; i++) {
@@ -182,8 +199,9 @@ static void begin(struct nmi_planner *p, int start)
         double best = 1e30;
         for (int32_t k = 0; k < layer->n_impls; k++) {
             const struct nmi_impl *impl = &layer->impls[k];
-            const bool lanes = impl->in_kind == NMI_LANES;
-            const double unwanted = start != 0 && lanes != (start == 1) ? 1e6 : 0;
+            const bool it =
+                start <= 2 ? impl->in_kind == NMI_LANES : nmi_layout_bf16(impl->in_kind);
+            const double unwanted = start != 0 && it != (start % 2 == 1) ? 1e6 : 0;
             if (impl->seconds + unwanted < best) {
                 best = impl->seconds + unwanted;
                 layer->choice = k;
@@ -229,7 +247,10 @@ nm_status nmi_plan_choose(struct nmi_planner *p, nm_error *err)
     struct chooser c = {.p = p, .err = err};
     double least = 1e30;
     NMI_TRY(find_consumers(&c));
-    for (int start = 0; start < (p->any_sparse ? 3 : 1); start++) {
+    for (int start = 0; start < STARTS; start++) {
+        if (!start_differs(p, start)) {
+            continue;
+        }
         begin(p, start);
         descend(&c);
         const double sum = total(&c);

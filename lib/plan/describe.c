@@ -2,13 +2,11 @@
 /* A plan as JSON: what nm_session_describe returns. The keys are documented in docs/cli.md. */
 #include "lib/plan/plan.h"
 
-static const char *const kind_names[] = {"plain", "nhwc", "block8", "block16", "lanes"};
-
 static void layout(struct nmi_text *t, const char *key, const struct nmi_image *image)
 {
     const struct nmi_layout *l = &image->layout;
     nmi_json_open(t, key, '{');
-    nmi_json_string(t, "kind", kind_names[l->kind]);
+    nmi_json_string(t, "kind", nmi_layout_name(l->kind));
     const int64_t dims[] = {image->n, image->c, image->h, image->w};
     nmi_json_ints(t, "shape", dims, 4);
     if (l->kind == NMI_LANES) {

@@ -435,7 +435,7 @@ static nm_status room(struct nmi_planner *p, nm_error *err)
     size_t steps = (size_t)p->graph->n_outputs + 8;
     for (int32_t i = 0; i < p->n_layers; i++) {
         const struct nmi_node *node = p->layers[i].node;
-        steps += 2 * (size_t)node->n_inputs + 3 * (size_t)node->n_outputs + 3;
+        steps += 3 * (size_t)node->n_inputs + 3 * (size_t)node->n_outputs + 3;
     }
     p->steps = nmi_arena_array(&p->arena, steps, sizeof *p->steps);
     p->buffers = nmi_arena_array(&p->arena, 2 * steps, sizeof *p->buffers);

@@ -166,33 +166,58 @@ static nm_status keep_form(struct nmi_planner *p, int32_t value, const struct nm
     return NM_OK;
 }
 
-nm_status nmi_get_form(struct nmi_planner *p, int32_t layer, int32_t value,
-                       const struct nmi_want *want, struct nmi_form *form, nm_error *err)
+/* A form that serves; else false, and *source is the one to convert, or NULL. */
+static bool find_form(const struct nmi_planner *p, int32_t layer, int32_t value,
+                      const struct nmi_want *want, struct nmi_form *form,
+                      const struct nmi_form **source)
 {
-    struct nmi_value_state *v = &p->values[value];
-    const int32_t segment = segment_of(p, layer);
+    const struct nmi_value_state *v = &p->values[value];
     const struct nmi_tensor t = nmi_layer_tensor(p, &p->layers[layer], value);
     const struct nmi_image image = v->image ? nmi_tensor_image(&t) : (struct nmi_image){0};
-    const struct nmi_form *source = NULL;
+    *source = NULL;
     for (int32_t i = 0; i < v->n_forms; i++) {
         const struct nmi_form *f = &v->forms[i];
-        const bool here = f->segment == segment || f->layout.kind == NMI_PLAIN;
-        if (here && source == NULL) {
-            source = f;
+        const bool here = f->segment == segment_of(p, layer) || f->layout.kind == NMI_PLAIN;
+        if (here && *source == NULL) {
+            *source = f;
         }
         if (here && serves(&image, f, v->nonnegative, want)) {
             *form = *f;
-            return NM_OK;
+            return true;
         }
+    }
+    return false;
+}
+
+static nm_status make_form(struct nmi_planner *p, int32_t layer, int32_t value,
+                           const struct nmi_want *want, const struct nmi_form *from,
+                           struct nmi_form *form, nm_error *err)
+{
+    const struct nmi_form source = *from;
+    *form = (struct nmi_form){
+        .layout = want->layout, .fill = want->fill, .segment = segment_of(p, layer)};
+    NMI_TRY(convert(p, layer, value, &source, form, err));
+    return keep_form(p, value, form, err);
+}
+
+nm_status nmi_get_form(struct nmi_planner *p, int32_t layer, int32_t value,
+                       const struct nmi_want *want, struct nmi_form *form, nm_error *err)
+{
+    const struct nmi_form *source;
+    struct nmi_want between = {.layout = plain_layout};
+    if (find_form(p, layer, value, want, form, &source)) {
+        return NM_OK;
     }
     if (source == NULL) {
         return nmi_fail(err, NM_EINTERNAL, "value %s is read before it is made",
                         p->graph->values[value].name);
     }
-    *form = (struct nmi_form){.layout = want->layout, .fill = want->fill, .segment = segment};
-    const struct nmi_form from = *source;
-    NMI_TRY(convert(p, layer, value, &from, form, err));
-    return keep_form(p, value, form, err);
+    struct nmi_form from = *source;
+    if (nmi_layout_via(&from.layout, &want->layout, &between.layout) &&
+        !find_form(p, layer, value, &between, &from, &source)) {
+        NMI_TRY(make_form(p, layer, value, &between, source, &from, err));
+    }
+    return make_form(p, layer, value, want, &from, form, err);
 }
 
 static nm_status fill_frame(struct nmi_planner *p, int32_t layer, int32_t value,

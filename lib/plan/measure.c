@@ -79,7 +79,8 @@ static double rule(const struct nmi_planner *p, const struct nmi_layer *layer,
     }
     if (impl->step == NMI_STEP_DNNL || nmi_impl_packs(impl)) {
         const double fewer = impl->step == NMI_STEP_DNNL ? 1 : 1.5; /* products by Winograd */
-        return macs / (DENSE_RATE * narrow * fewer) + bytes / COPY_RATE;
+        const double half = nmi_impl_bf16(impl) ? 0.5 : 1;
+        return half * (macs / (DENSE_RATE * narrow * fewer) + bytes / COPY_RATE);
     }
     if (impl->step == NMI_STEP_EVAL) {
         return macs / EVAL_RATE + 4 * bytes / COPY_RATE + 1e-6;
@@ -464,9 +465,9 @@ nm_status nmi_plan_measure(struct nmi_planner *p, nm_error *err)
     return NM_OK;
 }
 
-nm_status nmi_measure_convert(struct nmi_planner *p, const struct nmi_layer *layer,
-                              const struct nmi_convert_desc *convert, double *seconds,
-                              nm_error *err)
+static nm_status measure_convert(struct nmi_planner *p, const struct nmi_layer *layer,
+                                 const struct nmi_convert_desc *convert, double *seconds,
+                                 nm_error *err)
 {
     const union nmi_desc desc = {.convert = *convert};
     struct nmi_subject s = {.kind = NMI_KIND_CONVERT,
@@ -485,4 +486,20 @@ nm_status nmi_measure_convert(struct nmi_planner *p, const struct nmi_layer *lay
         }
     }
     return time_helper(p, &s, seconds, err);
+}
+
+nm_status nmi_measure_convert(struct nmi_planner *p, const struct nmi_layer *layer,
+                              const struct nmi_convert_desc *convert, double *seconds,
+                              nm_error *err)
+{
+    struct nmi_convert_desc half[2] = {*convert, *convert};
+    double second;
+    if (!nmi_layout_via(&convert->from.layout, &convert->to.layout, &half[0].to.layout)) {
+        return measure_convert(p, layer, convert, seconds, err);
+    }
+    half[1].from.layout = half[0].to.layout;
+    NMI_TRY(measure_convert(p, layer, &half[0], seconds, err));
+    NMI_TRY(measure_convert(p, layer, &half[1], &second, err));
+    *seconds += second;
+    return NM_OK;
 }

@@ -17,7 +17,9 @@ static const char *impl_name(const struct nmi_layer *layer, const struct nmi_imp
         if (impl->act_after) {
             return "oneDNN, activation apart";
         }
-        return impl->algo == NMI_DNNL_WINOGRAD ? "oneDNN Winograd" : "oneDNN";
+        return impl->algo == NMI_DNNL_WINOGRAD ? "oneDNN Winograd"
+               : nmi_impl_bf16(impl)           ? "oneDNN bfloat16"
+                                               : "oneDNN";
     case NMI_IMPL_ALIAS:
         return "alias";
     case NMI_IMPL_CONCAT:

@@ -27,7 +27,7 @@ struct nmi_network {
 struct nmi_plan_options {
     int32_t threads;
     nm_isa isa; /* resolved: never AUTO */
-    nm_precision precision;
+    bool bf16; /* oneDNN's bfloat16 layers compete */
     bool dense, fixed;
     int32_t effort; /* -1..1 */
     int32_t late_area; /* 0: searched; else, as tests do: maps of at most so many pixels run several

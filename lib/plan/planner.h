@@ -23,7 +23,7 @@
 #include "lib/plan/plan.h"
 #include "lib/plan/stopwatch.h"
 
-#define NMI_MAX_IMPLS 24
+#define NMI_MAX_IMPLS 32
 #define NMI_KIND_NONE (-1)
 
 /* One way to run a layer. in_kind, out_kind: enum nmi_layout_kind of its image operands (PLAIN for
@@ -80,7 +80,7 @@ struct nmi_form {
     int32_t segment;
     struct nmi_ref ref;
 };
-#define NMI_MAX_FORMS 6
+#define NMI_MAX_FORMS 10
 
 struct nmi_value_state {
     int32_t producer; /* layer, or NMI_NONE */
@@ -147,6 +147,11 @@ nm_status nmi_plan_describe_layer(struct nmi_planner *p, struct nmi_layer *layer
 bool nmi_operand_repeats(const struct nmi_layer *layer, int32_t k);
 /* Every image operand has the output's shape; the others are known. */
 bool nmi_same_shapes(const struct nmi_planner *p, const struct nmi_layer *layer);
+
+static inline bool nmi_impl_bf16(const struct nmi_impl *impl)
+{
+    return impl->algo == NMI_DNNL_BF16 || nmi_layout_bf16(impl->in_kind);
+}
 
 /* candidates.c */
 nm_status nmi_plan_candidates(struct nmi_planner *p, nm_error *err);
@@ -250,5 +255,8 @@ nm_status nmi_plan_memory(struct nmi_planner *p, nm_error *err);
 /* True when the two layouts put the elements of this image at the same places. */
 bool nmi_layout_equivalent(const struct nmi_image *image, const struct nmi_layout *a,
                            const struct nmi_layout *b);
+/* True when nothing converts directly from one to the other: LANES and bfloat16 meet in *via. */
+bool nmi_layout_via(const struct nmi_layout *from, const struct nmi_layout *to,
+                    struct nmi_layout *via);
 
 #endif

@@ -112,7 +112,7 @@ nm_status nmi_subject_open(struct nmi_operands *o, struct nmi_subject *s, nm_err
     NMI_TRY(grow(o, NMI_MADE_X, s->x_bytes, err));
     NMI_TRY(grow(o, NMI_MADE_Y, s->y_bytes, err));
     NMI_TRY(grow(o, NMI_MADE_RES, s->y_bytes, err));
-    NMI_TRY(grow(o, NMI_MADE_BIAS, s->y_bytes, err)); /* never longer than the output */
+    NMI_TRY(grow(o, NMI_MADE_BIAS, 2 * s->y_bytes, err)); /* floats, no more than y has numbers */
     NMI_TRY(s->kernel == NULL ? open_dnnl(s, &scratch, err) : open_kernel(s, &scratch, err));
     return grow(o, NMI_MADE_SCRATCH, scratch + 64, err);
 }

@@ -56,6 +56,7 @@ static nm_status key_of(struct nmi_planner *p, uint64_t *key, nm_error *err)
     }
     (void)nmi_weighted_nodes(p->graph, w, n);
     *key = nmi_measure_key(p, p->options->threads);
+    *key = p->options->bf16 ? nmi_hash(*key, "bf16", 4) : *key;
     for (int32_t i = 0; i < p->graph->n_inputs; i++) {
         *key = nmi_hash(*key, p->inputs[i].dims, sizeof p->inputs[i].dims);
     }

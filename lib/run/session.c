@@ -74,7 +74,6 @@ static nm_status resolve_options(struct nmi_session *s, const nm_session_options
     NMI_TRY(nmi_limits_resolve(o->limits, &s->limits, err));
     s->log = (struct nmi_log){o->log, o->log_user};
     s->options.threads = o->threads > 0 ? o->threads : nmi_cpu_threads();
-    s->options.precision = o->precision;
     s->options.dense = o->dense != 0;
     s->options.fixed = o->fixed_plan != 0;
     s->options.effort = o->effort;
@@ -83,8 +82,11 @@ static nm_status resolve_options(struct nmi_session *s, const nm_session_options
     s->options.work_limit = (double)s->limits.load_work;
     s->options.log = &s->log;
     s->options.cache = &s->cache;
-    if (o->precision == NM_PRECISION_HALF) {
-        nmi_log(&s->log, 0, "half precision: no 16-bit kernel is faster here, running float32");
+    const bool half = o->precision == NM_PRECISION_HALF;
+    s->options.bf16 = half && s->options.isa == NM_ISA_AVX512 && nmi_cpu_info()->bf16;
+    if (half && !s->options.bf16) {
+        nmi_log(&s->log, 0, "half precision: %s has no 16-bit arithmetic, running float32",
+                s->options.isa == NM_ISA_AVX512 ? "this CPU" : nm_isa_name(s->options.isa));
     }
     return NM_OK;
 }

@@ -24,6 +24,17 @@ START_TEST(isa_agrees_with_the_compilers_detection)
 }
 END_TEST
 
+START_TEST(bf16_agrees_with_the_compilers_detection)
+{
+    const struct nmi_cpu *cpu = nmi_cpu_info();
+    __builtin_cpu_init();
+    if (cpu->best == NM_ISA_AVX512 && __builtin_cpu_supports("avx512bf16")) {
+        ck_assert(cpu->bf16);
+    }
+    ck_assert(!(cpu->bf16 || cpu->fp16) || cpu->best == NM_ISA_AVX512);
+}
+END_TEST
+
 START_TEST(info_is_sane_and_constant)
 {
     const struct nmi_cpu *cpu = nmi_cpu_info();
@@ -93,6 +104,7 @@ int main(void)
     Suite *s = suite_create("cpu");
     TCase *t = tcase_create("cpu");
     tcase_add_test(t, isa_agrees_with_the_compilers_detection);
+    tcase_add_test(t, bf16_agrees_with_the_compilers_detection);
     tcase_add_test(t, info_is_sane_and_constant);
     tcase_add_test(t, threads_follow_the_affinity_mask);
     tcase_add_test(t, memory_is_more_than_a_little);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Convolution and deconvolution on oneDNN against the reference: shapes, layouts, activations. */
 #include "kernels/kernel.h"
+#include "lib/base/cpu.h"
 #include "lib/base/parallel.h"
 #include "tests/support/dnnl_case.h"
 
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const uint8_t layouts[] = {NMI_PLAIN, NMI_NHWC, NMI_BLOCK8, NMI_BLOCK16};
@@ -107,7 +109,7 @@ static bool check(const struct conv_case *c, uint8_t x_kind, uint8_t y_kind,
     desc.conv.y.layout.kind = y_kind;
     const struct nmi_conv_desc *d = &desc.conv;
     float *x = dc_place(c->x, &d->x, 0.0f);
-    float *y = d->residual ? dc_place(c->res, &d->y, 0.0f) : dc_filled(dc_stored(&d->y), NAN);
+    float *y = d->residual ? dc_place(c->res, &d->y, 0.0f) : dc_image(&d->y, NAN);
     nm_status s = dc_run(c->kind, &desc, algo,
                          &(struct nmi_kargs){.x = x, .w = c->w, .bias = c->bias, .res = y, .y = y},
                          d->residual);
@@ -175,6 +177,43 @@ START_TEST(conv_layouts_chosen_work)
         ck_assert(check(&c, x, y, NMI_DNNL_DIRECT, 1e-5));
         free_case(&c);
     }
+}
+END_TEST
+
+/* Operands that bfloat16 holds exactly: what is left is the order of sums, and y's own rounding. */
+static int check_bf16(struct conv_case *c)
+{
+    static const uint8_t kinds[][2] = {{NMI_NHWC_BF16, NMI_NHWC_BF16},
+                                       {NMI_BLOCK16_BF16, NMI_BLOCK16_BF16},
+                                       {NMI_NHWC_BF16, NMI_NHWC},
+                                       {NMI_BLOCK16_BF16, NMI_BLOCK16}};
+    const struct nmi_conv_desc *d = &c->desc.conv;
+    int ran = 0;
+    dc_round(c->x, dc_elems(&d->x));
+    dc_round(c->w, (size_t)d->x.c * (size_t)d->y.c / (size_t)d->groups * (size_t)(d->kh * d->kw));
+    if (d->residual) {
+        dc_round(c->res, dc_elems(&d->y));
+    }
+    dc_reference(
+        c->kind, &c->desc,
+        &(struct nmi_kargs){.x = c->x, .w = c->w, .bias = c->bias, .res = c->res, .y = c->want});
+    for (size_t i = 0; i < NMI_COUNT(kinds); i++) {
+        const double bound = nmi_layout_bf16(kinds[i][1]) ? 0x1p-8 : 1e-5;
+        ran += check(c, kinds[i][0], kinds[i][1], NMI_DNNL_DIRECT, bound);
+    }
+    return ran;
+}
+
+START_TEST(conv_bfloat16_agrees_or_is_refused)
+{
+    int ran = 0;
+    for (int i = 0; i < 40; i++) {
+        struct conv_case c = make_case(NMI_KIND_CONV, random_conv());
+        ran += check_bf16(&c);
+        free_case(&c);
+    }
+    printf("bfloat16: %d of 160 ran\n", ran);
+    ck_assert(ran > 80 || !nmi_cpu_info()->bf16 || getenv("DNNL_MAX_CPU_ISA"));
 }
 END_TEST
 
@@ -274,6 +313,7 @@ int main(void)
     tcase_add_test(tc, conv_random_shapes_agree);
     tcase_add_test(tc, conv_every_activation_agrees);
     tcase_add_test(tc, conv_layouts_chosen_work);
+    tcase_add_test(tc, conv_bfloat16_agrees_or_is_refused);
     tcase_add_test(tc, conv_two_threads_agree);
     tcase_add_test(tc, conv_winograd_agrees_or_is_refused);
     tcase_add_test(tc, deconv_random_shapes_agree);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Matrix products on oneDNN against the reference: transposes, batches, biases, packed weights. */
 #include "kernels/kernel.h"
+#include "lib/base/cpu.h"
 #include "lib/base/mem.h"
 #include "lib/base/parallel.h"
 #include "tests/support/dnnl_case.h"
 
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static size_t matrices(int64_t batch, int64_t stride, int64_t size)
@@ -30,8 +33,8 @@ static size_t bias_count(const struct nmi_gemm_desc *d)
     }
 }
 
-/* Compares with the reference; false when oneDNN refuses. */
-static bool check(const struct nmi_gemm_desc *d)
+/* Compares with the reference; false when oneDNN refuses. BF16: operands that it holds exactly. */
+static bool check_as(const struct nmi_gemm_desc *d, enum nmi_dnnl_algo algo)
 {
     union nmi_desc desc;
     memset(&desc, 0, sizeof desc);
@@ -40,12 +43,16 @@ static bool check(const struct nmi_gemm_desc *d)
     struct nmi_kargs args = {0};
     float *a = dc_floats(matrices(d->batch, d->stride_a, d->m * d->k));
     float *b = dc_floats(matrices(d->batch, d->stride_b, d->k * d->n));
+    if (algo == NMI_DNNL_BF16) {
+        dc_round(a, matrices(d->batch, d->stride_a, d->m * d->k));
+        dc_round(b, matrices(d->batch, d->stride_b, d->k * d->n));
+    }
     float *bias = d->bias_rank ? dc_floats(bias_count(d)) : NULL;
     float *y = dc_filled(out, NAN), *want = dc_filled(out, NAN);
     args = (struct nmi_kargs){.x = a, .w = b, .bias = bias, .y = want};
     dc_reference(NMI_KIND_GEMM, &desc, &args);
     args.y = y;
-    nm_status s = dc_run(NMI_KIND_GEMM, &desc, NMI_DNNL_DIRECT, &args, false);
+    nm_status s = dc_run(NMI_KIND_GEMM, &desc, algo, &args, false);
     if (s == NM_OK) {
         for (int64_t i = 0; i < d->batch; i++) {
             double error =
@@ -64,6 +71,11 @@ static bool check(const struct nmi_gemm_desc *d)
     dc_free(y);
     dc_free(want);
     return s == NM_OK;
+}
+
+static bool check(const struct nmi_gemm_desc *d)
+{
+    return check_as(d, NMI_DNNL_DIRECT);
 }
 
 static struct nmi_gemm_desc product(int64_t batch, int64_t m, int64_t n, int64_t k)
@@ -117,6 +129,20 @@ START_TEST(gemm_classifier_agrees)
         d.bias_rank = 1;
         ck_assert(check(&d));
     }
+}
+END_TEST
+
+START_TEST(gemm_bfloat16_agrees_or_is_refused)
+{
+    int ran = 0;
+    for (int i = 0; i < 200; i++) {
+        struct nmi_gemm_desc d = random_product();
+        bool done = check_as(&d, NMI_DNNL_BF16);
+        ck_assert(!done || (d.const_b && d.alpha == 1.0f));
+        ran += done;
+    }
+    printf("bfloat16: %d of 200 ran\n", ran);
+    ck_assert(ran > 40 || !nmi_cpu_info()->bf16 || getenv("DNNL_MAX_CPU_ISA"));
 }
 END_TEST
 
@@ -197,6 +223,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, gemm_random_shapes_agree);
     tcase_add_test(tc, gemm_classifier_agrees);
+    tcase_add_test(tc, gemm_bfloat16_agrees_or_is_refused);
     tcase_add_test(tc, gemm_two_threads_agree);
     tcase_add_test(tc, gemm_alpha_without_constant_or_empty_refused);
     tcase_add_test(tc, pack_key_equal_formats_equal);

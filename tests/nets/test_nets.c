@@ -48,6 +48,17 @@ START_TEST(mobilenet_v2_as_the_reference)
 }
 END_TEST
 
+START_TEST(half_precision_near_float32)
+{
+    static const char *const names[] = {"resnet18", "vgg16", "mobilenet_v1", "mobilenet_v2"};
+    for (int i = 0; i < 8; i++) {
+        nm_model *model = net_synth(names[i % 4], 32, 10, i < 4 ? 0 : 0.8);
+        net_check_half(model, 1 + i % 3, names[i % 4]);
+        nm_model_free(model);
+    }
+}
+END_TEST
+
 static void add(Suite *s, const char *name, const TTest *test)
 {
     TCase *t = tcase_create(name);
@@ -64,6 +75,7 @@ int main(void)
     add(s, "vgg16", vgg16_as_the_reference);
     add(s, "mobilenet_v1", mobilenet_v1_as_the_reference);
     add(s, "mobilenet_v2", mobilenet_v2_as_the_reference);
+    add(s, "half precision", half_precision_near_float32);
     SRunner *sr = srunner_create(s);
     srunner_run_all(sr, CK_NORMAL);
     int failed = srunner_ntests_failed(sr);

@@ -46,6 +46,7 @@ START_TEST(example_network_as_the_reference)
     }
     nm_model *model = net_load(EXAMPLE ".onnx");
     net_check(model, (const int64_t[]){1, 3, 16, 0}, EXAMPLE);
+    net_check_half(model, 3, EXAMPLE ", half");
     nm_model_free(model);
 }
 END_TEST

@@ -265,6 +265,11 @@ START_TEST(bench_json_has_its_keys)
     call(0, "bench %s --sparsity 0.9 --compare --seconds 0.05 --json", small_net());
     top = parsed();
     ck_assert(number(cJSON_GetObjectItem(top, "compare"), "max_rel") < 1e-4);
+    ck_assert_ptr_null(cJSON_GetObjectItem(top, "f32_error"));
+    cJSON_Delete(top);
+    call(0, "bench %s --precision half --seconds 0.02 --json", small_net());
+    top = parsed();
+    ck_assert(number(top, "f32_error") < 2e-2);
     cJSON_Delete(top);
 }
 END_TEST

@@ -284,17 +284,23 @@ static double difference(const nm_tensor *a, const nm_tensor *want)
     return worst / largest;
 }
 
-static void check_close(const struct result *r, const struct result *want, uint64_t seed,
-                        const char *how)
+static void check_within(const struct result *r, const struct result *want, double bound,
+                         uint64_t seed, const char *how)
 {
     for (size_t i = 0; i < r->n; i++) {
         ck_assert_int_eq(r->out[i].rank, want->out[i].rank);
         ck_assert_mem_eq(r->out[i].dims, want->out[i].dims,
                          (size_t)want->out[i].rank * sizeof(int64_t));
         const double d = difference(&r->out[i], &want->out[i]);
-        ck_assert_msg(d < 1e-4, "seed %lu, %s: output %zu differs by %g of max|y|",
+        ck_assert_msg(d < bound, "seed %lu, %s: output %zu differs by %g of max|y|",
                       (unsigned long)seed, how, i, d);
     }
+}
+
+static void check_close(const struct result *r, const struct result *want, uint64_t seed,
+                        const char *how)
+{
+    check_within(r, want, 1e-4, seed, how);
 }
 
 static uint64_t first_seed(void)
@@ -334,6 +340,52 @@ START_TEST(plan_random_networks_as_evaluated)
     for (uint64_t i = 0; i < 60; i++) {
         check_net(seed + i);
     }
+}
+END_TEST
+
+/* 16-bit operands where the CPU has them, below it float32 to the bit. */
+START_TEST(plan_half_precision_near_float32)
+{
+    const uint64_t seed = first_seed();
+    for (uint64_t i = 0; i < 40; i++) {
+        struct net n;
+        make_net(&n, seed + 2000 + i, sparsities[i % 4]);
+        const nm_tensor in = make_input(&n, 1 + (int32_t)(i % 3));
+        nm_session_options o = NM_SESSION_OPTIONS_INIT;
+        o.fixed_plan = (int32_t)(i / 4 % 2);
+        o.threads = 1 + (int32_t)(i % 2);
+        struct result f32 = run(&n, &in, &o);
+        o.precision = NM_PRECISION_HALF;
+        struct result half = run(&n, &in, &o);
+        check_within(&half, &f32, 2e-2, seed + 2000 + i, "half");
+        free_result(&f32);
+        free_result(&half);
+        free(in.data);
+        build_end(&n.b);
+    }
+}
+END_TEST
+
+START_TEST(plan_half_precision_below_avx512_is_float32)
+{
+    struct net n;
+    make_net(&n, first_seed() + 3000, 0.5);
+    const nm_tensor in = make_input(&n, 2);
+    for (int isa = NM_ISA_REF; isa <= NM_ISA_AVX2 && isa <= (int)nmi_cpu_info()->best; isa++) {
+        nm_session_options o = NM_SESSION_OPTIONS_INIT;
+        o.isa = (nm_isa)isa;
+        o.fixed_plan = 1;
+        struct result f32 = run(&n, &in, &o);
+        o.precision = NM_PRECISION_HALF;
+        struct result half = run(&n, &in, &o);
+        for (size_t k = 0; k < f32.n; k++) {
+            ck_assert_mem_eq(f32.out[k].data, half.out[k].data, bytes_of(&f32.out[k]));
+        }
+        free_result(&f32);
+        free_result(&half);
+    }
+    free(in.data);
+    build_end(&n.b);
 }
 END_TEST
 
@@ -440,6 +492,8 @@ int main(void)
     TCase *cases = tcase_create("plan");
     tcase_set_timeout(cases, 600);
     tcase_add_test(cases, plan_random_networks_as_evaluated);
+    tcase_add_test(cases, plan_half_precision_near_float32);
+    tcase_add_test(cases, plan_half_precision_below_avx512_is_float32);
     tcase_add_test(cases, plan_any_thread_count_same_result);
     tcase_add_test(cases, plan_late_layers_on_several_images_as_evaluated);
     suite_add_tcase(suite, cases);

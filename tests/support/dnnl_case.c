@@ -102,11 +102,57 @@ size_t dc_elems(const struct nmi_image *image)
 
 size_t dc_stored(const struct nmi_image *image)
 {
-    size_t block = image->layout.kind == NMI_BLOCK16  ? 16
-                   : image->layout.kind == NMI_BLOCK8 ? 8
-                                                      : 1;
+    size_t block = (size_t)nmi_layout_block(image->layout.kind);
     size_t c = ((size_t)image->c + block - 1) / block * block;
     return (size_t)image->n * c * (size_t)image->h * (size_t)image->w;
+}
+
+void dc_round(float *p, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, p + i, sizeof bits);
+        bits &= 0xffff0000u;
+        memcpy(p + i, &bits, sizeof bits);
+    }
+}
+
+static float get(const float *p, const struct nmi_image *image, size_t i)
+{
+    uint16_t half;
+    uint32_t bits;
+    float v;
+    if (!nmi_layout_bf16(image->layout.kind)) {
+        return p[i];
+    }
+    memcpy(&half, (const char *)p + 2 * i, sizeof half);
+    bits = (uint32_t)half << 16;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+/* v must be one that bfloat16 can hold when the image is in it. */
+static void put(float *p, const struct nmi_image *image, size_t i, float v)
+{
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    const uint16_t half = (uint16_t)(bits >> 16);
+    if (nmi_layout_bf16(image->layout.kind)) {
+        memcpy((char *)p + 2 * i, &half, sizeof half);
+    } else {
+        p[i] = v;
+    }
+}
+
+float *dc_image(const struct nmi_image *image, float value)
+{
+    size_t stored = dc_stored(image);
+    bool half = nmi_layout_bf16(image->layout.kind);
+    float *p = dc_filled(half ? (stored + 1) / 2 : stored, 0.0f);
+    for (size_t i = 0; i < stored; i++) {
+        put(p, image, i, value);
+    }
+    return p;
 }
 
 static size_t at(const struct nmi_image *image, size_t i)
@@ -119,9 +165,9 @@ static size_t at(const struct nmi_image *image, size_t i)
 
 float *dc_place(const float *plain, const struct nmi_image *image, float surplus)
 {
-    float *p = dc_filled(dc_stored(image), surplus);
+    float *p = dc_image(image, surplus);
     for (size_t i = 0; i < dc_elems(image); i++) {
-        p[at(image, i)] = plain[i];
+        put(p, image, at(image, i), plain[i]);
     }
     return p;
 }
@@ -144,11 +190,11 @@ double dc_image_error(const float *y, const struct nmi_image *image, const float
     unsigned char *seen = nmi_calloc(stored, 1);
     double error = 0;
     for (size_t i = 0; i < count; i++) {
-        plain[i] = y[at(image, i)];
+        plain[i] = get(y, image, at(image, i));
         seen[at(image, i)] = 1;
     }
     for (size_t i = 0; i < stored; i++) {
-        error = seen[i] || y[i] == 0.0f ? error : INFINITY;
+        error = seen[i] || get(y, image, i) == 0.0f ? error : INFINITY;
     }
     error = fmax(error, dc_error(plain, want, count));
     nmi_free(seen);

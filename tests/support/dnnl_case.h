@@ -19,9 +19,13 @@ float *dc_filled(size_t count, float value);
 void dc_free(float *p);
 
 size_t dc_elems(const struct nmi_image *image); /* n c h w */
-/* As many floats as the layout stores (surplus channels too). */
+/* As many elements as the layout stores (surplus channels too). */
 size_t dc_stored(const struct nmi_image *image);
-/* From plain to the layout of image; every other float becomes `surplus`. */
+/* Memory of an image, floats or bfloat16 by its layout, each element this value. */
+float *dc_image(const struct nmi_image *image, float value);
+/* Cuts off what bfloat16 cannot hold: rounding it again changes nothing. */
+void dc_round(float *p, size_t count);
+/* From plain to the layout of image; every other element becomes `surplus`. */
 float *dc_place(const float *plain, const struct nmi_image *image, float surplus);
 /* The largest difference of y (in image's layout) and plain `want`, over max |want|. Surplus
  * channels that are not zero give infinity. */

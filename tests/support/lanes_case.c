@@ -123,7 +123,7 @@ const struct nmi_kernel *case_reference(int32_t kind, const union nmi_desc *desc
 bool case_runs_here(const struct nmi_kernel *kernel)
 {
     static const struct nmi_kernel *said[64];
-    if (kernel->isa <= nmi_cpu_info()->best) {
+    if (kernel->isa <= nmi_cpu_info()->best && (!kernel->fp16 || nmi_cpu_info()->fp16)) {
         return true;
     }
     for (size_t i = 0; i < NMI_COUNT(said); i++) {
@@ -178,7 +178,8 @@ void case_each(int32_t kind, void (*test)(const struct nmi_kernel *kernel))
 {
     for (int i = 0; i < nmi_kernel_count; i++) {
         const struct nmi_kernel *kernel = nmi_kernels[i];
-        if (kernel->kind == kind && kernel->isa != NM_ISA_REF && case_runs_here(kernel)) {
+        if (kernel->kind == kind && kernel->isa != NM_ISA_REF && !kernel->fp16 &&
+            case_runs_here(kernel)) {
             test(kernel);
         }
     }

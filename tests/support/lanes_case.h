@@ -43,7 +43,8 @@ bool case_runs_here(const struct nmi_kernel *kernel);
 /* Runs a suite of one case without time limit; main returns this. */
 int case_main(const char *name, const struct TTest *const *tests, size_t count);
 
-/* Calls test for every kernel of this kind that is not the reference and runs here. */
+/* Calls test for every kernel of this kind that is not the reference, works in floats and runs
+ * here. */
 void case_each(int32_t kind, void (*test)(const struct nmi_kernel *kernel));
 
 /* A random LANES layout of an h x w map with a frame of 0..deep vectors a side. */

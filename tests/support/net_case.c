@@ -104,7 +104,8 @@ struct net_output net_run(nm_model *model, const nm_tensor *in, const nm_session
     return r;
 }
 
-void net_close(const struct net_output *a, const struct net_output *b, size_t n, const char *what)
+static void net_within(const struct net_output *a, const struct net_output *b, size_t n,
+                       float bound, const char *what)
 {
     float worst = 0, largest = 0;
     ck_assert_uint_ge(a->n, n);
@@ -115,8 +116,30 @@ void net_close(const struct net_output *a, const struct net_output *b, size_t n,
         largest = fmaxf(largest, fabsf(b->y[i]));
     }
     ck_assert_msg(largest > 0, "%s: all outputs are zero", what);
-    ck_assert_msg(worst <= 1e-4f * largest, "%s: max|y-ref| is %g of max|ref|", what,
+    ck_assert_msg(worst <= bound * largest, "%s: max|y-ref| is %g of max|ref|", what,
                   (double)(worst / largest));
+}
+
+void net_close(const struct net_output *a, const struct net_output *b, size_t n, const char *what)
+{
+    net_within(a, b, n, 1e-4f, what);
+}
+
+void net_check_half(nm_model *model, int64_t batch, const char *what)
+{
+    nm_tensor in = net_images(model, batch);
+    for (int rule = 0; rule < 2; rule++) {
+        nm_session_options o = NM_SESSION_OPTIONS_INIT;
+        o.fixed_plan = rule;
+        struct net_output f32 = net_run(model, &in, &o);
+        o.precision = NM_PRECISION_HALF;
+        struct net_output half = net_run(model, &in, &o);
+        ck_assert_uint_eq(half.n, f32.n);
+        net_within(&half, &f32, f32.n, 2e-2f, what);
+        free(f32.y);
+        free(half.y);
+    }
+    free(in.data);
 }
 
 struct check {

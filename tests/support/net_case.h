@@ -28,6 +28,8 @@ struct net_output net_run(nm_model *model, const nm_tensor *in, const nm_session
 
 /* max|a - b| <= 1e-4 max|b| over the n first elements of b; fails the test with these words. */
 void net_close(const struct net_output *a, const struct net_output *b, size_t n, const char *what);
+/* 16-bit operands, by rule and measured, against float32: within 2e-2 of max|y|. */
+void net_check_half(nm_model *model, int64_t batch, const char *what);
 
 /*
  * The model for each of these batches (the last is the largest; 0 ends the list) on every
