@@ -41,7 +41,7 @@ NMIE_LIBS := -lpng -ljpeg -lcjson
 HELP_SRC  := $(sort $(wildcard tests/support/*.c))
 HELP_OBJ  := $(HELP_SRC:%.c=$(B)/obj/%.o)
 TEST_BIN  := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/*/test_*.c)))
-BENCH_BIN := $(B)/tests/kernels/bench_kernels
+BENCH_BIN := $(B)/tests/kernels/bench_kernels $(B)/tests/kernels/bench_dense
 SLOW_BIN  := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/*/slow_*.c)))
 
 .PHONY: all lib tests setup demo check check-nets docs run-demo run-check run-check-nets bench-kernels \
@@ -72,7 +72,8 @@ run-check-nets: all $(SLOW_BIN)
 
 # Each kernel alone on one core against the core's own bound. SPARSITY=0.9
 bench-kernels: $(BENCH_BIN)
-	@taskset -c 0 $(BENCH_BIN) $(SPARSITY)
+	@taskset -c 0 $(B)/tests/kernels/bench_kernels $(SPARSITY)
+	@taskset -c 0 $(B)/tests/kernels/bench_dense
 
 # What is made from the code: operators.md (a test compares it).
 docs: $(B)/tests/ops/test_operator_doc

@@ -11,11 +11,11 @@ enum { NONZERO_COST = 10, ROW_COST = 36 };
 /* ---- refusal ------------------------------------------------------------------------------ */
 
 /* One axis: the frame must hold all that the windows of a lane's sub-image touch. */
-static bool axis_fits(int32_t out_sub, int32_t in_sub, int32_t stride, int64_t reach,
+static bool axis_fits(int64_t out_sub, int32_t in_sub, int32_t stride, int64_t reach,
                       const int32_t halo[2], int32_t pad)
 {
-    const int64_t last = (int64_t)stride * (out_sub - 1) - pad + reach;
-    return in_sub == (int64_t)stride * out_sub && halo[0] >= pad &&
+    const int64_t last = stride * (out_sub - 1) - pad + reach;
+    return in_sub == stride * out_sub && halo[0] >= pad &&
            last < (int64_t)in_sub + halo[1];
 }
 
@@ -23,10 +23,23 @@ static bool frames_fit(const struct nmi_conv_desc *d)
 {
     const struct nmi_layout *x = &d->x.layout, *y = &d->y.layout;
     const int32_t vertical[2] = {x->halo[0], x->halo[2]}, horizontal[2] = {x->halo[1], x->halo[3]};
-    return axis_fits(y->sub_h, x->sub_h, d->stride_h, (int64_t)(d->kh - 1) * d->dil_h, vertical,
+    const int64_t high = (int64_t)y->sub_h * nmi_sp_pooled(d);
+    const int64_t wide = (int64_t)y->sub_w * nmi_sp_pooled(d);
+    return axis_fits(high, x->sub_h, d->stride_h, (int64_t)(d->kh - 1) * d->dil_h, vertical,
                      d->pad[0]) &&
-           axis_fits(y->sub_w, x->sub_w, d->stride_w, (int64_t)(d->kw - 1) * d->dil_w, horizontal,
+           axis_fits(wide, x->sub_w, d->stride_w, (int64_t)(d->kw - 1) * d->dil_w, horizontal,
                      d->pad[1]);
+}
+
+/* Windows of 2 x 2 side by side that lie in the convolution's map. */
+static bool pool_fits(const struct nmi_conv_desc *d)
+{
+    const struct nmi_conv_pool *p = &d->pool;
+    const int64_t h = (int64_t)d->x.h + d->pad[0] + d->pad[2] - (int64_t)(d->kh - 1) * d->dil_h;
+    const int64_t w = (int64_t)d->x.w + d->pad[1] + d->pad[3] - (int64_t)(d->kw - 1) * d->dil_w;
+    return p->kh == 2 && p->kw == 2 && p->stride_h == 2 && p->stride_w == 2 && p->pad[0] == 0 &&
+           p->pad[1] == 0 && p->pad[2] == 0 && p->pad[3] == 0 &&
+           d->y.h == ((h - 1) / d->stride_h + 1) / 2 && d->y.w == ((w - 1) / d->stride_w + 1) / 2;
 }
 
 const char *nmi_spconv_refuse(const struct nmi_conv_desc *d, int32_t vl)
@@ -41,8 +54,8 @@ const char *nmi_spconv_refuse(const struct nmi_conv_desc *d, int32_t vl)
     if (d->x.n != d->y.n || d->groups < 1 || d->x.c % d->groups || d->y.c % d->groups) {
         return "batch or channels do not agree";
     }
-    if (d->pool.kh != 0) {
-        return "pooling behind it is not done";
+    if (d->pool.kh != 0 && (d->residual || !pool_fits(d))) {
+        return "only a pool of 2 x 2 cells, side by side, without a residual is done behind it";
     }
     if (d->x.n < 1 || d->x.c < 1 || d->y.c < 1 || d->pad[0] < 0 || d->pad[1] < 0) {
         return "empty tensors and negative padding are not done";
@@ -63,7 +76,9 @@ const char *nmi_spconv_refuse(const struct nmi_conv_desc *d, int32_t vl)
 
 bool nmi_sp_has_tile(const struct nmi_conv_desc *d, int32_t tr, int32_t tc)
 {
-    if (tr < 1 || tc < 1 || tr * tc > (d->stride_w > 2 ? 4 : NMI_SP_TILE)) {
+    const int32_t window = nmi_sp_pooled(d);
+    if (tr < 1 || tc < 1 || tr * tc > (d->stride_w > 2 ? 4 : NMI_SP_TILE) || tr % window ||
+        tc % window) {
         return false;
     }
     return nmi_sp_flat(d) ? tr == 1 : tr <= 4 || (tr <= NMI_SP_TILE_ROWS && tc <= 2);
@@ -75,8 +90,9 @@ struct nmi_sp_grid nmi_sp_grid(const struct nmi_conv_desc *d)
     if (nmi_sp_flat(d)) {
         return (struct nmi_sp_grid){1, nmi_sp_ceil_div(y->sub_h * y->sub_w, d->blocking.tc)};
     }
-    return (struct nmi_sp_grid){nmi_sp_ceil_div(y->sub_h, d->blocking.tr),
-                                nmi_sp_ceil_div(y->sub_w, d->blocking.tc)};
+    const int32_t window = nmi_sp_pooled(d);
+    return (struct nmi_sp_grid){nmi_sp_ceil_div(y->sub_h, d->blocking.tr / window),
+                                nmi_sp_ceil_div(y->sub_w, d->blocking.tc / window)};
 }
 
 /* ---- slices ------------------------------------------------------------------------------- */
@@ -154,8 +170,8 @@ size_t nmi_spconv_packed_bytes(const union nmi_desc *desc, const struct nmi_csr 
     const int64_t row_bytes = (int64_t)sizeof(uint16_t);
     int64_t bytes = (int64_t)sizeof(struct nmi_sp_packed) + w->nnz * 6;
     int32_t most_rows = 0;
-    if (!nmi_sp_has_tile(d, d->blocking.tr, d->blocking.tc)) {
-        return 0;
+    if (!nmi_sp_has_tile(d, d->blocking.tr, d->blocking.tc) || (d->pool.kh && d->blocking.order)) {
+        return 0; /* the scratch before a pool holds the sums of one tile */
     }
     for (int32_t i = 0; i < s.count; i++) {
         const struct slice slice = slice_at(&s, i);
@@ -344,7 +360,15 @@ void nmi_spconv_pack(const union nmi_desc *desc, const struct nmi_csr *w, void *
     memset(p.order < p.order_next ? p.order : p.order_next, 0, (size_t)most_rows * 16);
 }
 
-/* ---- splitting ---------------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------------------------ */
+
+/* Before a pool: one tile of every channel, for each part. */
+size_t nmi_spconv_scratch_bytes(const union nmi_desc *desc, int parts)
+{
+    const struct nmi_conv_desc *d = &desc->conv;
+    const size_t vectors = (size_t)d->blocking.tr * (size_t)d->blocking.tc * (size_t)d->y.c;
+    return d->pool.kh ? vectors * d->y.layout.vl * sizeof(float) * (size_t)parts : 0;
+}
 
 int nmi_spconv_parts(const union nmi_desc *desc, const void *packed, int threads)
 {

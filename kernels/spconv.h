@@ -46,16 +46,21 @@ static inline bool nmi_sp_by_channel(const struct nmi_conv_desc *d)
 {
     return d->kh == 1 && d->kw == 1;
 }
-/* Positions in a row: no frame on the input and nothing skipped. */
+/* Outputs of the convolution a side that become one of y: 2 with a max-pool behind it. */
+static inline int32_t nmi_sp_pooled(const struct nmi_conv_desc *d)
+{
+    return d->pool.kh ? 2 : 1;
+}
+/* Positions in a row: no frame on the input, nothing skipped, no windows on the output. */
 static inline bool nmi_sp_flat(const struct nmi_conv_desc *d)
 {
     const struct nmi_layout *l = &d->x.layout;
-    return nmi_sp_by_channel(d) && d->stride_h == 1 && d->stride_w == 1 && d->pad[0] == 0 &&
+    return nmi_sp_by_channel(d) && d->pool.kh == 0 && d->stride_h == 1 && d->stride_w == 1 && d->pad[0] == 0 &&
            d->pad[1] == 0 && l->halo[0] == 0 && l->halo[1] == 0 && l->pitch == l->sub_w;
 }
 
 /* Tiles that the kernels have: of at most 14 vectors, at unusual strides 4; with a tile there is
- * every smaller one. */
+ * every smaller one. Before a pool they consist of whole windows. */
 enum { NMI_SP_TILE = 14, NMI_SP_TILE_ROWS = 7 };
 bool nmi_sp_has_tile(const struct nmi_conv_desc *d, int32_t tr, int32_t tc);
 /* Tiles of a map for this blocking: rows and columns of tiles (flat: one row). */
@@ -70,6 +75,7 @@ int nmi_spconv_candidates(const union nmi_desc *desc, const struct nmi_csr *w,
                           struct nmi_blocking *out, int max);
 size_t nmi_spconv_packed_bytes(const union nmi_desc *desc, const struct nmi_csr *w);
 void nmi_spconv_pack(const union nmi_desc *desc, const struct nmi_csr *w, void *packed);
+size_t nmi_spconv_scratch_bytes(const union nmi_desc *desc, int parts);
 int nmi_spconv_parts(const union nmi_desc *desc, const void *packed, int threads);
 
 #endif

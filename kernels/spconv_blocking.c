@@ -36,7 +36,7 @@ static double cost_of(const struct model *m, const struct nmi_blocking *b)
     const struct nmi_layout *y = &d.y.layout;
     const struct nmi_sp_grid grid = nmi_sp_grid(&d);
     const double tiles = (double)grid.rows * grid.cols;
-    const double size = (double)y->sub_h * y->sub_w / tiles;
+    const double size = (double)y->sub_h * y->sub_w * nmi_sp_pooled(&d) * nmi_sp_pooled(&d) / tiles;
     const double blocks = nmi_sp_ceil_div(m->icg, b->icb);
     const double panel = (double)panel_bytes(&d, b->tr, b->tc) * m->icg / blocks;
     /* small tiles do not hide an index, a broadcast and the loop */
@@ -133,7 +133,7 @@ static void rank_tile(const struct model *m, int32_t tr, int32_t tc, struct rank
             continue;
         }
         last = b.icb;
-        for (b.order = 0; b.order < (b.icb < m->icg ? 2 : 1); b.order++) {
+        for (b.order = 0; b.order < (b.icb < m->icg && d.pool.kh == 0 ? 2 : 1); b.order++) {
             rank(&tile, &b, cost_of(m, &b));
         }
     }
@@ -143,8 +143,9 @@ static void rank_tile(const struct model *m, int32_t tr, int32_t tc, struct rank
 }
 
 /* Tiles of one size only: nothing smaller would cut the map into as many. */
-static bool even(int32_t extent, int32_t tile)
+static bool even(const struct nmi_conv_desc *d, int32_t extent, int32_t side)
 {
+    const int32_t tile = side / nmi_sp_pooled(d);
     return tile <= extent && nmi_sp_ceil_div(extent, nmi_sp_ceil_div(extent, tile)) == tile;
 }
 
@@ -161,8 +162,8 @@ int nmi_spconv_candidates(const union nmi_desc *desc, const struct nmi_csr *w,
     struct ranking r = {.best = out, .max = max < 32 ? max : 32};
     for (int32_t tr = 1; tr <= NMI_SP_TILE_ROWS && r.max > 0; tr++) {
         for (int32_t tc = 1; tc <= NMI_SP_TILE; tc++) {
-            if (nmi_sp_has_tile(d, tr, tc) && even(flat ? 1 : y->sub_h, tr) &&
-                even(flat ? y->sub_h * y->sub_w : y->sub_w, tc)) {
+            if (nmi_sp_has_tile(d, tr, tc) && even(d, flat ? 1 : y->sub_h, tr) &&
+                even(d, flat ? y->sub_h * y->sub_w : y->sub_w, tc)) {
                 rank_tile(&m, tr, tc, &r);
             }
         }

@@ -49,7 +49,8 @@ struct nmi_layout nmi_impl_output(const struct nmi_planner *p, const struct nmi_
     }
     const struct nmi_tensor t = nmi_layer_tensor(p, layer, value);
     const struct nmi_image y = nmi_tensor_image(&t);
-    return nmi_layout_best(nmi_isa_lanes(p->options->isa), y.h, y.w, 1, p->values[value].halo);
+    return nmi_layout_best(nmi_isa_lanes(p->options->isa), y.h, y.w, nmi_layer_ipv(p, layer),
+                           p->values[value].halo);
 }
 
 bool nmi_layer_window(const struct nmi_layer *layer, int32_t stride[2], int32_t halo[4])
@@ -78,7 +79,7 @@ static struct nmi_layout with_frame(const struct nmi_planner *p, const struct nm
     const struct nmi_tensor t = nmi_layer_tensor(p, layer, value);
     const struct nmi_image image = nmi_tensor_image(&t);
     const struct nmi_layout own =
-        nmi_layout_best(x->vl, image.h, image.w, 1, p->values[value].halo);
+        nmi_layout_best(x->vl, image.h, image.w, nmi_layer_ipv(p, layer), p->values[value].halo);
     bool covers = nmi_layout_same_lanes(x, &own);
     for (int i = 0; i < 4; i++) {
         covers &= own.halo[i] >= halo[i];
@@ -107,7 +108,8 @@ struct nmi_layout nmi_impl_input(const struct nmi_planner *p, const struct nmi_l
     if (layer->kind == NMI_KIND_GPOOL) {
         const struct nmi_image *x = &layer->desc.gpool.x;
         const int32_t *frame = p->values[layer->node->inputs[0]].halo;
-        return nmi_layout_best(nmi_isa_lanes(p->options->isa), x->h, x->w, 1, frame);
+        return nmi_layout_best(nmi_isa_lanes(p->options->isa), x->h, x->w,
+                               nmi_layer_ipv(p, layer), frame);
     }
     return nmi_impl_output(p, layer, impl);
 }
@@ -154,6 +156,10 @@ union nmi_desc nmi_impl_desc(const struct nmi_layer *layer, const struct nmi_imp
     case NMI_KIND_CONV:
     case NMI_KIND_DECONV:
         d.conv.x.layout = *x;
+        if (layer->pool != NULL) {
+            d.conv.y = layer->pool->out_image;
+            nmi_conv_pool_of(&layer->pool->desc.pool, &d.conv.pool);
+        }
         d.conv.y.layout = *y;
         d.conv.blocking = impl->blocking;
         d.conv.act.kind = impl->act_after ? NMI_ACT_NONE : d.conv.act.kind;
@@ -240,8 +246,10 @@ static nm_status add_sparse_conv(struct nmi_planner *p, struct nmi_layer *layer,
     void *memory = NULL;
     nm_status status = nmi_csr_build(&layer->csr, &csr, &memory, err);
     if (status == NM_OK) {
-        const int max = p->options->fixed ? 1 : (int)NMI_COUNT(blockings);
-        const int n = impl.kernel->candidates(&d, &csr, blockings, max);
+        /* a run of several images takes long: fewer are tried */
+        const int some = nmi_layer_ipv(p, layer) > 1 ? 5 : (int)NMI_COUNT(blockings);
+        const int n =
+            impl.kernel->candidates(&d, &csr, blockings, p->options->fixed ? 1 : some);
         for (int i = 0; i < n; i++) {
             impl.blocking = blockings[i];
             add(layer, impl);
@@ -299,14 +307,46 @@ static void add_act_after(const struct nmi_planner *p, struct nmi_layer *layer)
     }
 }
 
+/* Our own kernels for dense weights, in the blocked layout of this vector length. */
+static void add_block_conv(struct nmi_planner *p, struct nmi_layer *layer)
+{
+    const uint8_t block = p->options->isa == NM_ISA_AVX512 ? NMI_BLOCK16 : NMI_BLOCK8;
+    const uint8_t inputs[] = {block, NMI_PLAIN};
+    for (size_t k = 0; k < NMI_COUNT(inputs); k++) {
+        struct nmi_impl impl = {
+            .step = NMI_STEP_KERNEL, .in_kind = inputs[k], .out_kind = block};
+        struct nmi_blocking blockings[8] = {{0}};
+        const struct nmi_layout x = {.kind = inputs[k]}, y = {.kind = block};
+        const union nmi_desc d = nmi_impl_desc(layer, &impl, &x, &y);
+        int n = 1;
+        impl.kernel = nmi_kernel_find(NMI_KIND_CONV, p->options->isa, &d, NULL);
+        if (impl.kernel == NULL || impl.kernel->pack_dense == NULL) {
+            continue;
+        }
+        if (impl.kernel->candidates != NULL) {
+            const int max = p->options->fixed ? 1 : (int)NMI_COUNT(blockings);
+            n = impl.kernel->candidates(&d, NULL, blockings, max);
+        }
+        for (int i = 0; i < n; i++) {
+            impl.blocking = blockings[i];
+            add(layer, impl);
+        }
+        p->kinds |= n > 0 ? 1u << inputs[k] | 1u << block : 0;
+    }
+}
+
 static nm_status conv_candidates(struct nmi_planner *p, struct nmi_layer *layer, nm_error *err)
 {
     if (layer->kind == NMI_KIND_CONV && layer->weight != NULL && dnnl_allowed(p)) {
         if (nmi_lanes_wanted(p, layer)) {
             NMI_TRY(add_sparse_conv(p, layer, err));
         }
-        add_dnnl_conv(p, layer);
-        add_act_after(p, layer);
+        /* several images in a vector: that is about sparse kernels, and dense rivals take long */
+        if (layer->n_impls == 0 || nmi_layer_ipv(p, layer) == 1) {
+            add_block_conv(p, layer);
+            add_dnnl_conv(p, layer);
+            add_act_after(p, layer);
+        }
     }
     if (layer->kind == NMI_KIND_DECONV && layer->weight != NULL && dnnl_allowed(p)) {
         add(layer, (struct nmi_impl){.step = NMI_STEP_DNNL});
@@ -389,6 +429,9 @@ static bool eltwise_fits(const struct nmi_planner *p, const struct nmi_layer *la
     if (layer->desc.eltwise.period == 0 || k == NMI_PLAIN) {
         return true;
     }
+    if (k == NMI_LANES && nmi_layer_ipv(p, layer) > 1) {
+        return false; /* a vector meets the factors of several images */
+    }
     const struct nmi_tensor b = nmi_layer_tensor(p, layer, v);
     const int32_t block = k == NMI_BLOCK16 ? 16 : k == NMI_BLOCK8 ? 8 : 1;
     int64_t n = 1, channels = b.rank >= 3 ? b.dims[b.rank - 3] : 1;
@@ -425,10 +468,10 @@ static void concat_candidates(struct nmi_planner *p, struct nmi_layer *layer)
 {
     const struct nmi_node *node = layer->node;
     const int32_t y = node->outputs[0];
-    if (node->op != NMI_OP_Concat || !p->values[y].image || nmi_concat_axis(p, node) != 1 ||
-        nmi_layer_tensor(p, layer, y).dims[0] != 1) {
+    if (node->op != NMI_OP_Concat || !p->values[y].image || nmi_concat_axis(p, node) != 1) {
         return;
     }
+    const int64_t images = nmi_layer_tensor(p, layer, y).dims[0]; /* one group of lanes, or one */
     int64_t block = 16;
     for (int32_t i = 0; i < node->n_inputs; i++) {
         const struct nmi_fact *x = &p->facts[node->inputs[i]];
@@ -441,7 +484,8 @@ static void concat_candidates(struct nmi_planner *p, struct nmi_layer *layer)
     }
     for (uint8_t k = NMI_PLAIN; k <= NMI_LANES; k++) {
         const int64_t needs = k == NMI_BLOCK16 ? 16 : k == NMI_BLOCK8 ? 8 : 1;
-        if (k != NMI_NHWC && block >= needs && (k == NMI_PLAIN || (p->kinds & 1u << k))) {
+        const bool whole = images <= (k == NMI_LANES ? nmi_layer_ipv(p, layer) : 1);
+        if (k != NMI_NHWC && whole && block >= needs && (k == NMI_PLAIN || (p->kinds & 1u << k))) {
             add(layer, (struct nmi_impl){.step = NMI_IMPL_CONCAT, .in_kind = k, .out_kind = k});
         }
     }

@@ -130,13 +130,14 @@ static double total(struct chooser *c)
     double sum = 0;
     for (int32_t i = 0; i < c->p->n_layers; i++) {
         const struct nmi_layer *layer = &c->p->layers[i];
-        sum += chosen(layer)->seconds + inputs_cost(c, layer, chosen(layer));
+        double seconds = chosen(layer)->seconds + inputs_cost(c, layer, chosen(layer));
         const int32_t v = layer->node->outputs[0];
         if (image_operand(c->p, v) &&
             (c->p->values[v].crosses || c->p->values[v].output != NMI_NONE)) {
             const struct nmi_layout from = produced(c->p, v), plain = {.kind = NMI_PLAIN};
-            sum += edge(c, layer, v, &from, &plain);
+            seconds += edge(c, layer, v, &from, &plain);
         }
+        sum += seconds * nmi_layer_turns(c->p, layer);
     }
     return sum;
 }

@@ -105,8 +105,8 @@ void nmi_plan_describe(const struct nmi_plan *plan, const double *step_seconds, 
         nmi_json_open(t, NULL, '{');
         nmi_json_int(t, "first_step", s->first);
         nmi_json_int(t, "steps", s->last - s->first);
-        nmi_json_int(t, "images", s->images);
-        nmi_json_bool(t, "parallel_images", s->parallel);
+        nmi_json_int(t, "passes", s->passes);
+        nmi_json_bool(t, "parallel_passes", s->parallel);
         nmi_json_close(t, '}');
     }
     nmi_json_close(t, ']');

@@ -55,7 +55,11 @@ static nm_status pack_kernel(void *context, void *packed, nm_error *err)
 {
     const struct packing *k = context;
     (void)err;
-    k->kernel->pack(k->desc, k->csr, packed);
+    if (k->kernel->pack_dense != NULL) {
+        k->kernel->pack_dense(k->desc, k->layer->weight, k->layer->scale, packed);
+    } else {
+        k->kernel->pack(k->desc, k->csr, packed);
+    }
     return NM_OK;
 }
 
@@ -96,9 +100,14 @@ static nm_status packed_kernel(struct nmi_planner *p, const struct nmi_layer *la
     struct packing k = {.layer = layer, .kernel = step->kernel, .desc = &step->desc, .csr = &csr};
     uint64_t key = nmi_hash(layer->weight_key, step->kernel->name, strlen(step->kernel->name));
     key = nmi_hash(key, &step->desc, sizeof step->desc);
-    nm_status status = nmi_csr_build(&layer->csr, &csr, &memory, err);
-    const size_t bytes = status == NM_OK ? step->kernel->packed_bytes(&step->desc, &csr) : 0;
+    const bool dense = step->kernel->pack_dense != NULL;
+    nm_status status = dense ? NM_OK : nmi_csr_build(&layer->csr, &csr, &memory, err);
     const void *packed = NULL;
+    size_t bytes = 0;
+    if (status == NM_OK) {
+        bytes = dense ? step->kernel->dense_bytes(&step->desc)
+                      : step->kernel->packed_bytes(&step->desc, &csr);
+    }
     if (status == NM_OK && bytes == 0) {
         status = nmi_fail(err, NM_EINTERNAL, "node %s: its weights do not fit %s",
                           layer->node->name, step->kernel->name);
@@ -195,7 +204,8 @@ static nm_status emit_compute(struct nmi_planner *p, int32_t layer, nm_error *er
 {
     const struct nmi_layer *l = &p->layers[layer];
     const struct nmi_impl *impl = impl_of(p, layer);
-    const int32_t out = l->node->outputs[0];
+    const struct nmi_layer *last = l->pool != NULL ? l->pool : l; /* whose value the step makes */
+    const int32_t out = last->node->outputs[0];
     const bool flat = l->kind == NMI_KIND_ELTWISE;
     const bool second =
         l->node->n_inputs > 1 && (flat || (l->kind == NMI_KIND_GEMM && l->weight == NULL));
@@ -204,7 +214,7 @@ static nm_status emit_compute(struct nmi_planner *p, int32_t layer, nm_error *er
     if (second) {
         NMI_TRY(nmi_operand(p, layer, !l->swapped, flat, &b, err));
     }
-    const struct nmi_layout y_layout = nmi_impl_output(p, l, impl);
+    const struct nmi_layout y_layout = nmi_impl_output(p, last, &last->impls[last->choice]);
     struct nmi_ref y = nmi_value_place(p, layer, out, &y_layout);
     if (has_residual(l)) {
         NMI_TRY(residual(p, layer, &y_layout, &y, &b, err));
@@ -228,7 +238,7 @@ static nm_status emit_compute(struct nmi_planner *p, int32_t layer, nm_error *er
         NMI_TRY(nmi_dnnl_objects(p, step, kind, impl->algo, err));
         NMI_TRY(packed_dnnl(p, l, step, err));
     } else {
-        if (impl->kernel->packed_bytes != NULL) {
+        if (nmi_impl_packs(impl)) {
             NMI_TRY(packed_kernel(p, l, step, err));
         }
         NMI_TRY(nmi_kernel_scratch(p, layer, step));
@@ -361,6 +371,8 @@ static nm_status emit_layer(struct nmi_planner *p, int32_t layer, nm_error *err)
         return emit_alias(p, layer, err);
     case NMI_IMPL_CONCAT:
         return nmi_emit_concat(p, layer, err);
+    case NMI_IMPL_FUSED:
+        return NM_OK; /* the convolution before it does its work */
     default:
         return emit_compute(p, layer, err);
     }

@@ -252,20 +252,47 @@ static int64_t find_batch(const struct nmi_planner *p)
     return batch > 0 ? batch : 1;
 }
 
-/* Runs of batched layers become segments of `batch` images; all other layers share segments of one.
+/* The first layer of those at the end whose maps are all small; n_layers when there are none. */
+static int32_t late_layers(const struct nmi_planner *p)
+{
+    int32_t first = p->n_layers;
+    for (int32_t i = p->n_layers - 1; i >= 0 && p->late_area > 0; i--) {
+        const int32_t v = p->layers[i].node->outputs[0];
+        const struct nmi_fact *f = &p->facts[v];
+        if (p->values[v].image && f->rank == 4 && f->dims[2] * f->dims[3] > p->late_area) {
+            break;
+        }
+        first = i;
+    }
+    return first;
+}
+
+/* The most images at a time that divide the batch and leave each thread a pass. */
+static int32_t late_chunk(const struct nmi_planner *p)
+{
+    int32_t chunk = nmi_isa_lanes(p->options->isa);
+    while (chunk > 1 && (p->batch % chunk != 0 || p->batch / chunk < p->options->threads)) {
+        chunk--;
+    }
+    return chunk < 1 ? 1 : chunk;
+}
+
+/* Runs of batched layers become segments of several passes; all other layers share segments of one.
  */
 static nm_status make_segments(struct nmi_planner *p, nm_error *err)
 {
     p->batch = find_batch(p);
-    p->segment_images = nmi_arena_array(&p->arena, (size_t)p->n_layers + 1, sizeof(int32_t));
-    if (p->segment_images == NULL) {
+    const int32_t late = late_layers(p), some = late_chunk(p);
+    p->segment_passes = nmi_arena_array(&p->arena, (size_t)p->n_layers + 1, sizeof(int32_t));
+    if (p->segment_passes == NULL) {
         return nmi_fail_memory(err, (size_t)p->n_layers * sizeof(int32_t), "planning");
     }
     for (int32_t i = 0; i < p->n_layers; i++) {
         struct nmi_layer *layer = &p->layers[i];
+        const int32_t chunk = i >= late ? some : 1;
         layer->batched = p->batch > 1 && p->batch <= INT32_MAX && layer_batched(p, layer);
-        if (i == 0 || layer->batched != p->layers[i - 1].batched) {
-            p->segment_images[p->n_segments++] = layer->batched ? (int32_t)p->batch : 1;
+        if (i == 0 || i == late || layer->batched != p->layers[i - 1].batched) {
+            p->segment_passes[p->n_segments++] = layer->batched ? (int32_t)p->batch / chunk : 1;
         }
         layer->segment = p->n_segments - 1;
     }
@@ -289,10 +316,26 @@ nm_status nmi_plan_layers(struct nmi_planner *p, nm_error *err)
 {
     NMI_TRY(propagate(p, err));
     NMI_TRY(make_layers(p, err));
+    NMI_TRY(nmi_plan_order(p, err));
     value_states(p);
     NMI_TRY(make_segments(p, err));
     mark_crossing(p);
     return NM_OK;
+}
+
+static int64_t pass_images(const struct nmi_planner *p, const struct nmi_layer *layer)
+{
+    return layer->batched ? p->batch / p->segment_passes[layer->segment] : 1;
+}
+
+int32_t nmi_layer_ipv(const struct nmi_planner *p, const struct nmi_layer *layer)
+{
+    const int32_t most = nmi_isa_lanes(p->options->isa);
+    int32_t ipv = 1;
+    while (ipv < most && ipv < pass_images(p, layer)) {
+        ipv *= 2;
+    }
+    return ipv;
 }
 
 struct nmi_tensor nmi_layer_tensor(const struct nmi_planner *p, const struct nmi_layer *layer,
@@ -303,7 +346,7 @@ struct nmi_tensor nmi_layer_tensor(const struct nmi_planner *p, const struct nmi
     memcpy(t.dims, f->dims, sizeof t.dims);
     memcpy(&t.data, &f->data, sizeof t.data); /* drops const: evaluation only reads inputs */
     if (layer->batched && f->data == NULL) {
-        t.dims[0] = 1;
+        t.dims[0] = pass_images(p, layer);
     }
     return t;
 }
@@ -319,6 +362,12 @@ struct nmi_image nmi_tensor_image(const struct nmi_tensor *t)
 
 int32_t nmi_layer_threads(const struct nmi_planner *p, const struct nmi_layer *layer)
 {
-    const int32_t images = p->segment_images[layer->segment];
-    return images > 1 && images >= p->options->threads ? 1 : p->options->threads;
+    const int32_t passes = p->segment_passes[layer->segment];
+    return passes > 1 && passes >= p->options->threads ? 1 : p->options->threads;
+}
+
+int32_t nmi_layer_turns(const struct nmi_planner *p, const struct nmi_layer *layer)
+{
+    const int32_t passes = p->segment_passes[layer->segment], threads = p->options->threads;
+    return passes > 1 && passes >= threads ? passes / threads + (passes % threads != 0) : passes;
 }

@@ -69,6 +69,11 @@ static bool sparse_impl(const struct nmi_impl *impl)
     return impl->step == NMI_STEP_KERNEL && impl->kernel->packed_bytes != NULL;
 }
 
+bool nmi_impl_packs(const struct nmi_impl *impl)
+{
+    return sparse_impl(impl) || (impl->step == NMI_STEP_KERNEL && impl->kernel->pack_dense != NULL);
+}
+
 /* Seconds by rule. Row-major evaluation is the last resort, and priced so. */
 static double rule(const struct nmi_planner *p, const struct nmi_layer *layer,
                    const struct nmi_impl *impl)
@@ -76,15 +81,16 @@ static double rule(const struct nmi_planner *p, const struct nmi_layer *layer,
     const double macs = nmi_layer_macs(layer);
     const double bytes = (double)layer->out_elems * sizeof(float);
     const double narrow = p->options->isa == NM_ISA_AVX512 ? 1 : 0.55;
-    if (impl->step == NMI_IMPL_ALIAS) {
+    if (impl->step == NMI_IMPL_ALIAS || impl->step == NMI_IMPL_FUSED) {
         return 0;
     }
     if (sparse_impl(impl)) {
         const double share = 1 - (double)layer->zeros / (double)layer->weight_elems;
         return macs * share / (SPARSE_RATE * narrow * 1.3) + bytes / COPY_RATE;
     }
-    if (impl->step == NMI_STEP_DNNL) {
-        return macs / (DENSE_RATE * narrow) + bytes / COPY_RATE;
+    if (impl->step == NMI_STEP_DNNL || nmi_impl_packs(impl)) {
+        const double fewer = impl->step == NMI_STEP_DNNL ? 1 : 1.5; /* products by Winograd */
+        return macs / (DENSE_RATE * narrow * fewer) + bytes / COPY_RATE;
     }
     if (impl->step == NMI_STEP_EVAL) {
         return macs / EVAL_RATE + 4 * bytes / COPY_RATE + 1e-6;
@@ -171,6 +177,9 @@ static nm_status prepare_dnnl(struct subject *s, nm_error *err)
 static nm_status prepare_kernel(struct subject *s, nm_error *err)
 {
     const struct nmi_kernel *k = s->impl->kernel;
+    if (k->pack_dense != NULL) { /* the values do not matter */
+        NMI_TRY(buffer(k->dense_bytes(s->desc), &s->packed, err));
+    }
     if (k->packed_bytes != NULL) {
         const size_t bytes = k->packed_bytes(s->desc, s->csr);
         if (bytes == 0) {
@@ -225,7 +234,7 @@ static nm_status measure(struct subject *s, double *seconds, nm_error *err)
 /* ---- keys
  * ------------------------------------------------------------------------------------------ */
 
-static uint64_t key_base(const struct nmi_planner *p, int32_t threads)
+uint64_t nmi_measure_key(const struct nmi_planner *p, int32_t threads)
 {
     const struct nmi_cpu *cpu = nmi_cpu_info();
     const int32_t facts[] = {NM_VERSION_NUMBER, nmi_dnnl_version(), (int32_t)p->options->isa,
@@ -237,7 +246,7 @@ static uint64_t key_of(const struct nmi_planner *p, const struct subject *s, int
 {
     const char *name = s->impl->step == NMI_STEP_DNNL ? "oneDNN" : s->impl->kernel->name;
     const int64_t facts[] = {s->kind, s->impl->algo, nonzeros};
-    uint64_t key = nmi_hash(key_base(p, s->threads), name, strlen(name));
+    uint64_t key = nmi_hash(nmi_measure_key(p, s->threads), name, strlen(name));
     key = nmi_hash(key, facts, sizeof facts);
     return nmi_hash(key, s->desc, sizeof *s->desc);
 }
@@ -322,7 +331,7 @@ static double best_rival(const struct nmi_layer *layer, const struct nmi_impl *i
 }
 
 /* Adds the time of the activation that follows in a step of its own. */
-static nm_status measure_act(struct nmi_planner *p, struct nmi_layer *layer,
+static nm_status measure_act(struct nmi_planner *p, const struct nmi_layer *layer,
                              const struct nmi_layout *y, struct subject *s, double *seconds,
                              nm_error *err)
 {
@@ -347,11 +356,14 @@ static nm_status measure_act(struct nmi_planner *p, struct nmi_layer *layer,
     return NM_OK;
 }
 
-static nm_status measure_impl(struct nmi_planner *p, struct nmi_layer *layer, struct nmi_impl *impl,
-                              struct nmi_csr *csr, void **csr_memory, nm_error *err)
+static nm_status measure_impl(struct nmi_planner *p, const struct nmi_layer *layer,
+                              struct nmi_impl *impl, struct nmi_csr *csr, void **csr_memory,
+                              nm_error *err)
 {
+    const struct nmi_layer *last = layer->pool != NULL ? layer->pool : layer;
     const struct nmi_layout x = nmi_impl_input(p, layer, impl, 0);
-    const struct nmi_layout y = nmi_impl_output(p, layer, impl);
+    const struct nmi_layout y =
+        nmi_impl_output(p, last, last == layer ? impl : &last->impls[last->choice]);
     const union nmi_desc desc = nmi_impl_desc(layer, impl, &x, &y);
     struct subject s = {.impl = impl,
                         .kind = subject_kind(layer, impl),
@@ -430,6 +442,16 @@ static nm_status measure_layer(struct nmi_planner *p, struct nmi_layer *layer, n
             impl->seconds = rule(p, layer, impl);
         }
     }
+    nmi_free(memory);
+    return status;
+}
+
+nm_status nmi_measure_impl(struct nmi_planner *p, const struct nmi_layer *layer,
+                           struct nmi_impl *impl, nm_error *err)
+{
+    struct nmi_csr csr;
+    void *memory = NULL;
+    nm_status status = measure_impl(p, layer, impl, &csr, &memory, err);
     nmi_free(memory);
     return status;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Buffers become offsets. Largest first, each at the lowest place that no buffer alive at the same
- * time takes. What one image of a segment needs lies in a part of its own, once for each thread.
+ * time takes. What one pass of a segment needs lies in a part of its own, once for each thread.
  */
 #include "lib/plan/planner.h"
 
@@ -24,9 +24,9 @@ static int32_t root(const struct nmi_planner *p, int32_t b)
     return b;
 }
 
-static int32_t images_of(const struct nmi_planner *p, int32_t segment)
+static int32_t passes_of(const struct nmi_planner *p, int32_t segment)
 {
-    return segment < p->n_segments ? p->segment_images[segment] : 1;
+    return segment < p->n_segments ? p->segment_passes[segment] : 1;
 }
 
 static int32_t step_segment(const struct nmi_planner *p, int32_t step)
@@ -51,9 +51,9 @@ static nm_status make_segments(struct nmi_planner *p, nm_error *err)
     for (int32_t i = 0; i < plan->n_steps; i++) {
         if (step_segment(p, i) != current) {
             current = step_segment(p, i);
-            const int32_t images = images_of(p, current);
+            const int32_t passes = passes_of(p, current);
             plan->segments[plan->n_segments++] = (struct nmi_segment){
-                .first = i, .images = images, .parallel = images > 1 && images >= plan->threads};
+                .first = i, .passes = passes, .parallel = passes > 1 && passes >= plan->threads};
         }
         plan->segments[plan->n_segments - 1].last = i + 1;
     }
@@ -120,7 +120,7 @@ static size_t pack(struct nmi_planner *p, struct slot *slots, int32_t n)
 
 static bool is_local(const struct nmi_planner *p, const struct nmi_buffer *b)
 {
-    return b->local && images_of(p, b->segment) > 1;
+    return b->local && passes_of(p, b->segment) > 1;
 }
 
 /* Lifetime and size; false when the size overflows or is over the limit. */
@@ -131,12 +131,12 @@ static bool make_slot(const struct nmi_planner *p, int32_t id, struct slot *slot
     *slot = (struct slot){.buffer = id, .first = b->first, .last = last};
     size_t bytes = b->bytes;
     if (!is_local(p, b)) {
-        /* Segments of several images go round and round: their memory lives from end to end. */
+        /* Segments of several passes go round and round: their memory lives from end to end. */
         const struct nmi_segment *s = segment_at(p->plan, b->first);
-        slot->first = s->images > 1 ? s->first : slot->first;
+        slot->first = s->passes > 1 ? s->first : slot->first;
         s = segment_at(p->plan, last);
-        slot->last = s->images > 1 ? s->last - 1 : slot->last;
-        if (!nmi_mul(bytes, (size_t)images_of(p, b->segment), &bytes)) {
+        slot->last = s->passes > 1 ? s->last - 1 : slot->last;
+        if (!nmi_mul(bytes, (size_t)passes_of(p, b->segment), &bytes)) {
             return false;
         }
     }
@@ -187,29 +187,29 @@ static nm_status pack_all(struct nmi_planner *p, nm_error *err)
 /* ---- references
  * ------------------------------------------------------------------------------------------ */
 
-static size_t image_stride(const struct nmi_planner *p, const struct nmi_ref *ref)
+/* Bytes that a reference moves on from one pass of a segment to the next. */
+static size_t pass_stride(const struct nmi_planner *p, const struct nmi_ref *ref, size_t passes)
 {
-    const size_t batch = (size_t)p->batch;
     size_t bytes = 0;
     if (ref->base == NMI_BASE_OUTPUT) {
-        return p->plan->outputs[ref->index].bytes / batch;
+        return p->plan->outputs[ref->index].bytes / passes;
     }
     if (ref->base == NMI_BASE_INPUT) {
         const struct nmi_tensor *t = &p->inputs[ref->index];
-        return nmi_tensor_bytes((int32_t)t->type, t->rank, t->dims, &bytes) ? bytes / batch : 0;
+        return nmi_tensor_bytes((int32_t)t->type, t->rank, t->dims, &bytes) ? bytes / passes : 0;
     }
     if (ref->base == NMI_BASE_BUFFER) {
         const struct nmi_buffer *b = &p->buffers[root(p, ref->index)];
         if (!is_local(p, b)) {
-            return images_of(p, b->segment) > 1 ? b->bytes : b->bytes / batch;
+            return b->bytes * (size_t)passes_of(p, b->segment) / passes;
         }
     }
     return 0;
 }
 
-static void resolve(const struct nmi_planner *p, struct nmi_ref *ref, bool several)
+static void resolve(const struct nmi_planner *p, struct nmi_ref *ref, int32_t passes)
 {
-    ref->stride = several ? image_stride(p, ref) : 0;
+    ref->stride = passes > 1 ? pass_stride(p, ref, (size_t)passes) : 0;
     if (ref->base == NMI_BASE_BUFFER) {
         const struct nmi_buffer *b = &p->buffers[root(p, ref->index)];
         ref->base = is_local(p, b) ? NMI_BASE_LOCAL : NMI_BASE_ARENA;
@@ -221,12 +221,12 @@ static void resolve_all(struct nmi_planner *p)
 {
     for (int32_t i = 0; i < p->plan->n_steps; i++) {
         struct nmi_step *step = &p->steps[i];
-        const bool several = segment_at(p->plan, i)->images > 1;
+        const int32_t passes = segment_at(p->plan, i)->passes;
         for (int k = 0; k < NMI_REFS; k++) {
-            resolve(p, &step->refs[k], several);
+            resolve(p, &step->refs[k], passes);
         }
         for (int32_t k = 0; step->kind == NMI_STEP_EVAL && k < step->n_in + step->n_out; k++) {
-            resolve(p, &step->tensor_refs[k], several);
+            resolve(p, &step->tensor_refs[k], passes);
         }
         p->plan->steps[i] = *step;
     }

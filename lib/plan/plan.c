@@ -22,6 +22,8 @@ static const char *impl_name(const struct nmi_layer *layer, const struct nmi_imp
         return "alias";
     case NMI_IMPL_CONCAT:
         return "copy";
+    case NMI_IMPL_FUSED:
+        return "part of the convolution before it";
     default:
         return layer->kind == NMI_KIND_NONE ? "evaluation" : "reference";
     }
@@ -81,12 +83,19 @@ static nm_status notes(struct nmi_planner *p, nm_error *err)
     return NM_OK;
 }
 
-static nm_status work(struct nmi_planner *p, nm_error *err)
+nm_status nmi_plan_decide(struct nmi_planner *p, nm_error *err)
 {
     NMI_TRY(nmi_plan_layers(p, err));
     NMI_TRY(nmi_plan_candidates(p, err));
     NMI_TRY(nmi_plan_measure(p, err));
-    NMI_TRY(nmi_plan_choose(p, err));
+    return nmi_plan_choose(p, err);
+}
+
+static nm_status work(struct nmi_planner *p, nm_error *err)
+{
+    NMI_TRY(nmi_plan_variant(p, err));
+    NMI_TRY(nmi_plan_decide(p, err));
+    NMI_TRY(nmi_plan_fuse(p, err));
     NMI_TRY(nmi_plan_emit(p, err));
     NMI_TRY(nmi_plan_memory(p, err));
     return notes(p, err);

@@ -3,9 +3,10 @@
  * A plan: what one set of input shapes needs to run, as data. Every decision is made here; lib/run
  * walks the steps. Pointers are given as references to memory that is known only at run time.
  *
- * Batches run image by image: a segment is a run of layers whose images are independent; its steps
- * are planned for one image and repeated, so that activations stay in the caches and threads can
- * take an image each. What crosses a segment's border is row-major.
+ * Batches run in passes: a segment is a run of layers whose images are independent; its steps are
+ * planned for one image, or for a few where maps are small (lane = image), and repeated, so that
+ * activations stay in the caches and threads can take a pass each. What crosses a segment's border
+ * is row-major.
  */
 #ifndef NM_PLAN_PLAN_H
 #define NM_PLAN_PLAN_H
@@ -29,6 +30,8 @@ struct nmi_plan_options {
     nm_precision precision;
     bool dense, fixed;
     int32_t effort;
+    int32_t late_area; /* 0: searched; else, as tests do: maps of at most so many pixels run several
+                          images at a time */
     size_t arena_limit;
     size_t folded_limit; /* bytes of one constant made while planning */
     double work_limit;   /* element operations of folding while planning */
@@ -50,7 +53,7 @@ struct nmi_ref {
     uint8_t base; /* enum nmi_base */
     int32_t index;
     size_t offset;
-    size_t stride; /* bytes from one image to the next, 0 for what all images share */
+    size_t stride; /* bytes from one pass to the next, 0 for what all share */
     const void *ptr;
 };
 
@@ -90,8 +93,8 @@ struct nmi_step {
 
 struct nmi_segment {
     int32_t first, last; /* steps [first, last) */
-    int32_t images;      /* how often the steps run; 1: once for the whole batch */
-    bool parallel;       /* threads take images; else they share each step */
+    int32_t passes;      /* how often the steps run, each time for the next images of the batch */
+    bool parallel;       /* threads take passes; else they share each step */
 };
 
 /* For describe and profile: what was decided about a node and why. */

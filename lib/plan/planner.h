@@ -2,11 +2,14 @@
 /*
  * Inside lib/plan only: the state of one planning. The files in the order of the work:
  *   layers.c      facts of every value, live nodes, segments
+ *   order.c       the order in which they run
  *   layer_desc.c  descriptors of kernels
  *   candidates.c  implementations of each layer
  *   frames.c      frames of LANES
  *   measure.c     what each costs, conversions too
  *   choose.c      one implementation for each layer
+ *   variants.c    how many images run together, and from which layer on
+ *   fuse.c        max-pools that the convolution before them does
  *   forms.c       values in layouts: conversions, frames, buffers
  *   homes.c       where the inputs of a Concat are made
  *   emit.c        steps
@@ -20,13 +23,13 @@
 #include "lib/plan/plan.h"
 #include "lib/sparse/csr.h"
 
-#define NMI_MAX_IMPLS 24
+#define NMI_MAX_IMPLS 40
 #define NMI_KIND_NONE (-1)
 
 /* One way to run a layer. in_kind, out_kind: enum nmi_layout_kind of its image operands (PLAIN for
  * tensors that are no images). */
 struct nmi_impl {
-    uint8_t step; /* enum nmi_step_kind; ALIAS and CONCAT below */
+    uint8_t step; /* enum nmi_step_kind; ALIAS, CONCAT, FUSED below */
     uint8_t in_kind, out_kind;
     const struct nmi_kernel *kernel;
     struct nmi_blocking blocking;
@@ -34,9 +37,9 @@ struct nmi_impl {
     bool act_after; /* the activation is a step of our own behind oneDNN's */
     double seconds;
 };
-enum { NMI_IMPL_ALIAS = NMI_STEP_COPY + 1, NMI_IMPL_CONCAT };
+enum { NMI_IMPL_ALIAS = NMI_STEP_COPY + 1, NMI_IMPL_CONCAT, NMI_IMPL_FUSED };
 
-/* A live node with the shapes of this plan (batch 1 inside a segment of several images). */
+/* A live node with the shapes of this plan (those of one pass of its segment). */
 struct nmi_layer {
     const struct nmi_node *node;
     const struct nmi_op *op;
@@ -56,11 +59,12 @@ struct nmi_layer {
     struct nmi_impl impls[NMI_MAX_IMPLS];
     int32_t n_impls, choice;
     struct nmi_ref place; /* of a Concat's output once one of its inputs is made; base NONE: not yet */
+    const struct nmi_layer *pool; /* CONV: the max-pool behind it that its step does too, or NULL */
 };
 
 /* A buffer: lifetime in steps, place after memory.c. */
 struct nmi_buffer {
-    size_t bytes; /* of one image when made in a segment of several, else of all */
+    size_t bytes; /* of one pass of the segment that makes it */
     int32_t first, last;
     int32_t alias;   /* lies in the memory of that buffer, or NMI_NONE */
     int32_t segment; /* where it was made */
@@ -108,7 +112,9 @@ struct nmi_planner {
     int64_t batch;           /* images of the inputs; 1 when there is no batch */
     bool any_sparse;         /* some layer may run sparse: LANES are worth looking at */
     uint32_t kinds;          /* bit k: layout kind k is used by some convolution */
-    int32_t *segment_images; /* by segment */
+    int32_t late_area; /* layers behind the last map of more pixels run several images at a time; 0:
+                          none do */
+    int32_t *segment_passes; /* by segment: how often it runs */
     int32_t n_segments;
     struct nmi_buffer *buffers;
     int32_t n_buffers;
@@ -117,7 +123,9 @@ struct nmi_planner {
 
 /* layers.c */
 nm_status nmi_plan_layers(struct nmi_planner *p, nm_error *err);
-/* The tensor of a value as a layer sees it: dims[0] = 1 inside a segment of several images when it
+/* order.c: sorts p->layers */
+nm_status nmi_plan_order(struct nmi_planner *p, nm_error *err);
+/* The tensor of a value as a layer sees it: dims[0] = the images of one pass of its segment when it
  * is batched; data when known. */
 struct nmi_tensor nmi_layer_tensor(const struct nmi_planner *p, const struct nmi_layer *layer,
                                    int32_t value);
@@ -126,6 +134,10 @@ struct nmi_image nmi_tensor_image(const struct nmi_tensor *t);
 /* The axis of a Concat, counted from the front. */
 int64_t nmi_concat_axis(const struct nmi_planner *p, const struct nmi_node *node);
 int32_t nmi_layer_threads(const struct nmi_planner *p, const struct nmi_layer *layer);
+/* How often a run waits for it: passes that threads do at the same time count once. */
+int32_t nmi_layer_turns(const struct nmi_planner *p, const struct nmi_layer *layer);
+/* Images of a vector in LANES: those of one pass, rounded up to a power of two. */
+int32_t nmi_layer_ipv(const struct nmi_planner *p, const struct nmi_layer *layer);
 
 /* layer_desc.c: kind, desc, weight and bias of a layer; NMI_KIND_NONE when only evaluation will do
  */
@@ -161,11 +173,29 @@ nm_status nmi_measure_convert(struct nmi_planner *p, const struct nmi_layer *lay
                               const struct nmi_convert_desc *convert, double *seconds,
                               nm_error *err);
 
+/* The same for one more implementation of a layer. */
+nm_status nmi_measure_impl(struct nmi_planner *p, const struct nmi_layer *layer,
+                           struct nmi_impl *impl, nm_error *err);
+/* What all keys of the cache begin with: the CPU, the libraries, the instruction set, the threads. */
+uint64_t nmi_measure_key(const struct nmi_planner *p, int32_t threads);
+/* It runs on weights packed by its kernel. */
+bool nmi_impl_packs(const struct nmi_impl *impl);
+
 /* Multiply-accumulates of one run of the layer, zeros included. */
 double nmi_layer_macs(const struct nmi_layer *layer);
 
 /* choose.c */
 nm_status nmi_plan_choose(struct nmi_planner *p, nm_error *err);
+
+/* variants.c: sets late_area */
+nm_status nmi_plan_variant(struct nmi_planner *p, nm_error *err);
+/* plan.c: layers, candidates, times, choices */
+nm_status nmi_plan_decide(struct nmi_planner *p, nm_error *err);
+
+/* fuse.c */
+nm_status nmi_plan_fuse(struct nmi_planner *p, nm_error *err);
+/* A max-pool as part of a convolution. */
+void nmi_conv_pool_of(const struct nmi_pool_desc *pool, struct nmi_conv_pool *out);
 
 /* frames.c: sizes before anything is timed, fills once choices are made */
 void nmi_plan_frames(struct nmi_planner *p);
@@ -191,8 +221,11 @@ nm_status nmi_get_form(struct nmi_planner *p, int32_t layer, int32_t value,
 /* Registers out 0 of a layer, fills its frame, and makes the row-major form that borders need. */
 nm_status nmi_put_form(struct nmi_planner *p, int32_t layer, int32_t value,
                        const struct nmi_layout *layout, struct nmi_ref ref, nm_error *err);
-/* Where a new value goes: the caller's output when it can lie there, else a buffer. */
+/* Where a new value goes: its home; the caller's output when it can lie there; else a buffer. */
 struct nmi_ref nmi_value_place(struct nmi_planner *p, int32_t layer, int32_t value,
+                               const struct nmi_layout *layout);
+/* The same for a value without a home. */
+struct nmi_ref nmi_fresh_place(struct nmi_planner *p, int32_t layer, int32_t value,
                                const struct nmi_layout *layout);
 /* Parts and scratch of a kernel step, and oneDNN objects (one for each thread that may run the step
  * at the same time) and scratch of the other kind; step must be the newest. */

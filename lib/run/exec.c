@@ -134,7 +134,7 @@ static void run_images(void *context, int part, int parts)
 {
     struct crew *crew = context;
     const struct nmi_plan *plan = crew->run->plan;
-    const int64_t images = crew->segment->images;
+    const int64_t images = crew->segment->passes;
     nm_error err = {NM_OK, ""};
     const struct worker w = {
         crew->run, part, 1,
@@ -164,7 +164,7 @@ nm_status nmi_exec(const struct nmi_run *run, nm_error *err)
         }
         const struct worker w = {run, 0, plan->threads, (char *)plan->memory + plan->local_offset,
                                  err};
-        for (int32_t image = 0; image < segment->images; image++) {
+        for (int32_t image = 0; image < segment->passes; image++) {
             NMI_TRY(run_image(&w, segment, image));
         }
     }

@@ -8,8 +8,8 @@
 #include "kernels/kernel.h"
 #include "lib/base/cpu.h"
 #include "lib/base/mem.h"
+#include "tests/support/bench_case.h"
 
-#include <immintrin.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,153 +27,21 @@ static const struct shape resnet50[] = {
     {2048, 1024, 1, 2, 14, 1}, {2048, 512, 1, 1, 7, 3},  {512, 2048, 1, 1, 7, 2},
     {512, 512, 3, 1, 7, 2}};
 
-static uint64_t state = 88172645463325252u;
-
-static float uniform(void)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (float)(state >> 40) / 16777216.0f;
-}
-
-static void *get(size_t bytes)
-{
-    void *p = nmi_alloc(bytes);
-    if (!p) {
-        fputs("bench_kernels: out of memory\n", stderr);
-        exit(2);
-    }
-    return p;
-}
-
-static float *random_floats(size_t bytes)
-{
-    float *p = get(bytes);
-    for (size_t i = 0; i < bytes / sizeof(float); i++) {
-        p[i] = uniform() - 0.5f;
-    }
-    return p;
-}
-
-/* ---- the bound ---------------------------------------------------------------------------- */
-
-enum { TILE = 14, PANEL = 24 << 10, ROUNDS = 400 };
-
-__attribute__((target("avx512f"))) static void fma_512(const float *panel, const float *w)
-{
-    __m512 acc[TILE];
-    for (int t = 0; t < TILE; t++) {
-        acc[t] = _mm512_setzero_ps();
-    }
-    for (size_t i = 0; i + TILE * 16 <= PANEL / 4; i += TILE * 16) {
-        const __m512 v = _mm512_set1_ps(w[i]);
-#pragma GCC unroll 14
-        for (int t = 0; t < TILE; t++) {
-            acc[t] = _mm512_fmadd_ps(v, _mm512_load_ps(panel + i + t * 16), acc[t]);
-        }
-    }
-#pragma GCC unroll 14
-    for (int t = 0; t < TILE; t++) {
-        __asm__ volatile("" : : "v"(acc[t]));
-    }
-}
-
-__attribute__((target("avx2,fma"))) static void fma_256(const float *panel, const float *w)
-{
-    __m256 acc[TILE];
-    for (int t = 0; t < TILE; t++) {
-        acc[t] = _mm256_setzero_ps();
-    }
-    for (size_t i = 0; i + TILE * 8 <= PANEL / 4; i += TILE * 8) {
-        const __m256 v = _mm256_set1_ps(w[i]);
-#pragma GCC unroll 14
-        for (int t = 0; t < TILE; t++) {
-            acc[t] = _mm256_fmadd_ps(v, _mm256_load_ps(panel + i + t * 8), acc[t]);
-        }
-    }
-#pragma GCC unroll 14
-    for (int t = 0; t < TILE; t++) {
-        __asm__ volatile("" : : "x"(acc[t]));
-    }
-}
-
-/* GFLOP/s. */
-static double bound_of(nm_isa isa)
-{
-    float *panel = random_floats(PANEL), *w = random_floats(PANEL);
-    const size_t step = TILE * (size_t)nmi_isa_lanes(isa);
-    double best = 1e9;
-    for (int k = 0; k < 30; k++) {
-        const double begin = nmi_now();
-        for (int i = 0; i < ROUNDS; i++) {
-            if (isa == NM_ISA_AVX512) {
-                fma_512(panel, w);
-            } else {
-                fma_256(panel, w);
-            }
-        }
-        const double seconds = nmi_now() - begin;
-        best = seconds < best ? seconds : best;
-    }
-    nmi_free(panel);
-    nmi_free(w);
-    return 2.0 * (double)(PANEL / 4 / step * step) * ROUNDS / best * 1e-9;
-}
-
-/* ---- timing ------------------------------------------------------------------------------- */
-
-struct job {
-    const struct nmi_kernel *kernel;
-    union nmi_desc desc;
-    struct nmi_kargs args;
-};
-
-static double once(const struct job *job)
-{
-    const double begin = nmi_now();
-    job->kernel->run(&job->desc, &job->args, 0, 1);
-    return nmi_now() - begin;
-}
-
-/* The minimum over so many seconds, three runs at least. */
-static double time_of(const struct job *job, double budget)
-{
-    double best = once(job);
-    const double end = nmi_now() + budget;
-    for (int i = 0; i < 3 || nmi_now() < end; i++) {
-        const double seconds = once(job);
-        best = seconds < best ? seconds : best;
-    }
-    return best;
-}
-
-static struct job job_make(int32_t kind, nm_isa isa, union nmi_desc desc)
-{
-    const char *reason = "there is none";
-    struct job job = {.desc = desc, .kernel = nmi_kernel_find(kind, isa, &desc, &reason)};
-    if (!job.kernel || job.kernel->isa != isa) {
-        fprintf(stderr, "bench_kernels: no kernel of kind %d: %s\n", kind, reason);
-        exit(1);
-    }
-    job.args.scratch = get(job.kernel->scratch_bytes ? job.kernel->scratch_bytes(&desc, 1) : 0);
-    return job;
-}
-
 /* ---- convolutions ------------------------------------------------------------------------- */
 
 static struct nmi_csr random_csr(int32_t rows, int32_t cols, double sparsity)
 {
     const size_t most = (size_t)rows * (size_t)cols;
-    int32_t *start = get(((size_t)rows + 1) * sizeof *start), *col = get(most * sizeof *col);
-    float *val = get(most * sizeof *val);
+    int32_t *start = bench_alloc(((size_t)rows + 1) * sizeof *start);
+    int32_t *col = bench_alloc(most * sizeof *col);
+    float *val = bench_alloc(most * sizeof *val);
     struct nmi_csr w = {.rows = rows, .cols = cols, .row_start = start, .col = col, .val = val};
     start[0] = 0;
     for (int32_t r = 0; r < rows; r++) {
         for (int32_t c = 0; c < cols; c++) {
-            if ((double)uniform() >= sparsity) {
+            if ((double)bench_uniform() >= sparsity) {
                 col[w.nnz] = c;
-                val[w.nnz++] = uniform() - 0.5f;
+                val[w.nnz++] = bench_uniform() - 0.5f;
             }
         }
         start[r + 1] = (int32_t)w.nnz;
@@ -216,24 +84,24 @@ struct result {
     int64_t nnz;
 };
 
-static double time_blocking(struct job *job, const struct nmi_csr *w, double budget)
+static double time_blocking(struct bench_job *job, const struct nmi_csr *w, double budget)
 {
-    void *packed = get(job->kernel->packed_bytes(&job->desc, w));
+    void *packed = bench_alloc(job->kernel->packed_bytes(&job->desc, w));
     job->kernel->pack(&job->desc, w, packed);
     job->args.packed = packed;
-    const double seconds = time_of(job, budget);
+    const double seconds = bench_time(job, budget);
     nmi_free(packed);
     return seconds;
 }
 
 static struct result bench_conv(const struct nmi_conv_desc *d, nm_isa isa, double sparsity)
 {
-    struct job job = job_make(NMI_KIND_SPCONV, isa, (union nmi_desc){.conv = *d});
+    struct bench_job job = bench_job_make(NMI_KIND_SPCONV, isa, (union nmi_desc){.conv = *d});
     const struct nmi_csr w = random_csr(d->y.c, d->x.c * d->kh * d->kw, sparsity);
     struct nmi_blocking candidates[12];
     struct result r = {.best = 1e9, .nnz = w.nnz};
-    float *x = random_floats(nmi_image_bytes(&d->x)), *y = random_floats(nmi_image_bytes(&d->y));
-    float *bias = random_floats((size_t)d->y.c * sizeof(float));
+    float *x = bench_floats(nmi_image_bytes(&d->x)), *y = bench_floats(nmi_image_bytes(&d->y));
+    float *bias = bench_floats((size_t)d->y.c * sizeof(float));
     job.args.x = x;
     job.args.y = y;
     job.args.bias = bias;
@@ -256,7 +124,6 @@ static struct result bench_conv(const struct nmi_conv_desc *d, nm_isa isa, doubl
     job.desc.conv.blocking = r.blocking = candidates[best];
     const double again = best ? time_blocking(&job, &w, 0.03) : r.first;
     r.best = again < r.first ? again : r.first;
-    nmi_free(job.args.scratch);
     nmi_free(x);
     nmi_free(y);
     nmi_free(bias);
@@ -266,7 +133,7 @@ static struct result bench_conv(const struct nmi_conv_desc *d, nm_isa isa, doubl
 
 static void bench_convs(nm_isa isa, double sparsity, int32_t batch)
 {
-    const double bound = bound_of(isa);
+    const double bound = bench_bound(isa);
     double first = 0, best = 0, work = 0;
     printf("bound %.0f GFLOP/s; ms per image\n%-20s %2s %8s %8s  %-16s %7s %6s\n", bound, "layer",
            "x", "guess", "best", "blocking", "GF/s", "bound");
@@ -296,18 +163,17 @@ static void bench_convs(nm_isa isa, double sparsity, int32_t batch)
 
 /* ---- around them -------------------------------------------------------------------------- */
 
-static void report(const char *name, struct job *job, double bytes)
+static void report(const char *name, struct bench_job *job, double bytes)
 {
-    const double seconds = time_of(job, 0.05);
+    const double seconds = bench_time(job, 0.05);
     printf("%-34s %8.4f ms %7.1f GB/s\n", name, seconds * 1e3, bytes / seconds * 1e-9);
-    nmi_free(job->args.scratch);
 }
 
 static void bench_convert(const char *name, nm_isa isa, struct nmi_image from, struct nmi_image to)
 {
-    struct job job =
-        job_make(NMI_KIND_CONVERT, isa, (union nmi_desc){.convert = {.from = from, .to = to}});
-    float *x = random_floats(nmi_image_bytes(&from)), *y = random_floats(nmi_image_bytes(&to));
+    struct bench_job job =
+        bench_job_make(NMI_KIND_CONVERT, isa, (union nmi_desc){.convert = {.from = from, .to = to}});
+    float *x = bench_floats(nmi_image_bytes(&from)), *y = bench_floats(nmi_image_bytes(&to));
     job.args.x = x;
     job.args.y = y;
     report(name, &job, (double)(nmi_image_bytes(&from) + nmi_image_bytes(&to)));
@@ -354,8 +220,8 @@ static void bench_converts(nm_isa isa)
 static void bench_passes(nm_isa isa)
 {
     const struct nmi_image x = lanes_of(isa, 1, 128, 28, 1);
-    float *data = random_floats(nmi_image_bytes(&x));
-    struct job halo = job_make(NMI_KIND_HALO, isa, (union nmi_desc){.halo = {.x = x}});
+    float *data = bench_floats(nmi_image_bytes(&x));
+    struct bench_job halo = bench_job_make(NMI_KIND_HALO, isa, (union nmi_desc){.halo = {.x = x}});
     halo.args.x = halo.args.y = data;
     report("HALO 128x28x28 +1", &halo, (double)nmi_image_bytes(&x));
     nmi_free(data);
@@ -370,15 +236,15 @@ static void bench_passes(nm_isa isa)
     d.y = lanes_of(isa, 1, 64, 56, 0);
     d.x = map_of(1, 64, 112, NMI_LANES);
     d.x.layout = nmi_layout_input(&d.y.layout, 2, 2, before);
-    float *in = random_floats(nmi_image_bytes(&d.x)), *out = random_floats(nmi_image_bytes(&d.y));
-    struct job pool = job_make(NMI_KIND_POOL, isa, (union nmi_desc){.pool = d});
+    float *in = bench_floats(nmi_image_bytes(&d.x)), *out = bench_floats(nmi_image_bytes(&d.y));
+    struct bench_job pool = bench_job_make(NMI_KIND_POOL, isa, (union nmi_desc){.pool = d});
     pool.args.x = in;
     pool.args.y = out;
     report("POOL max 3x3/2 64x112x112", &pool,
            (double)(nmi_image_bytes(&d.x) + nmi_image_bytes(&d.y)));
     const int64_t count = (int64_t)(nmi_image_bytes(&d.y) / sizeof(float)) - NMI_SLACK;
-    struct job swish =
-        job_make(NMI_KIND_ELTWISE, isa,
+    struct bench_job swish =
+        bench_job_make(NMI_KIND_ELTWISE, isa,
                  (union nmi_desc){.eltwise = {.act = {.kind = NMI_ACT_SWISH}, .count = count}});
     swish.args.x = swish.args.y = out;
     report("ELTWISE swish in place 64x56x56", &swish, 8.0 * (double)count);
@@ -389,10 +255,10 @@ static void bench_passes(nm_isa isa)
 static void bench_fc(nm_isa isa, double sparsity, int32_t n, int32_t m, int32_t k)
 {
     const struct nmi_fc_desc d = {.n = n, .m = m, .k = k};
-    struct job job = job_make(NMI_KIND_FC, isa, (union nmi_desc){.fc = d});
+    struct bench_job job = bench_job_make(NMI_KIND_FC, isa, (union nmi_desc){.fc = d});
     const struct nmi_csr w = random_csr(m, k, sparsity);
-    void *packed = get(job.kernel->packed_bytes(&job.desc, &w));
-    float *x = random_floats((size_t)n * (size_t)k * 4), *y = get((size_t)n * (size_t)m * 4);
+    void *packed = bench_alloc(job.kernel->packed_bytes(&job.desc, &w));
+    float *x = bench_floats((size_t)n * (size_t)k * 4), *y = bench_alloc((size_t)n * (size_t)m * 4);
     char name[40];
     job.kernel->pack(&job.desc, &w, packed);
     job.args.packed = packed;

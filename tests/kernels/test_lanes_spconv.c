@@ -7,11 +7,6 @@
 
 enum { CASES = 60 };
 
-struct shape {
-    union nmi_desc desc; /* the kernel's */
-    union nmi_desc plain;
-};
-
 static int32_t out_extent(int32_t in, int32_t k, int32_t stride, int32_t dil, int32_t before,
                           int32_t after)
 {
@@ -33,8 +28,10 @@ static int32_t larger(int32_t a, int32_t b)
 static void lay_out(struct nmi_conv_desc *d, int32_t vl)
 {
     const int32_t ipv = case_ipv(vl);
-    const int32_t h = larger(d->y.h, (d->x.h + d->stride_h - 1) / d->stride_h);
-    const int32_t w = larger(d->y.w, (d->x.w + d->stride_w - 1) / d->stride_w);
+    const int32_t window = d->pool.kh ? 2 : 1;
+    const int32_t down = d->stride_h * window, across = d->stride_w * window;
+    const int32_t h = larger(d->y.h, (d->x.h + down - 1) / down);
+    const int32_t w = larger(d->y.w, (d->x.w + across - 1) / across);
     const int32_t more = case_random(0, 3) ? 0 : 1;
     int32_t out[4] = {0},
             in[4] = {d->pad[0], d->pad[1], halo_after(d->kh, d->stride_h, d->dil_h, d->pad[0]),
@@ -44,7 +41,7 @@ static void lay_out(struct nmi_conv_desc *d, int32_t vl)
         out[i] = case_random(0, 1) ? case_random(0, 2) : 0;
     }
     d->y.layout = nmi_layout_best(vl, h, w, ipv, out);
-    d->x.layout = nmi_layout_input(&d->y.layout, d->stride_h, d->stride_w, in);
+    d->x.layout = nmi_layout_input(&d->y.layout, down, across, in);
 }
 
 static struct nmi_act random_act(void)
@@ -70,6 +67,16 @@ static void random_window(struct nmi_conv_desc *d)
     }
 }
 
+static void random_pool(struct nmi_conv_desc *d)
+{
+    if (d->y.h > 1 && d->y.w > 1 && case_random(0, 3) == 0) {
+        d->pool = (struct nmi_conv_pool){.kh = 2, .kw = 2, .stride_h = 2, .stride_w = 2};
+        d->y.h /= 2;
+        d->y.w /= 2;
+        d->residual = false;
+    }
+}
+
 static struct nmi_conv_desc random_conv(int32_t vl)
 {
     struct nmi_conv_desc d = {.bias = case_random(0, 1), .residual = case_random(0, 2) == 0};
@@ -86,6 +93,7 @@ static struct nmi_conv_desc random_conv(int32_t vl)
         d.y.w = out_extent(d.x.w, d.kw, d.stride_w, d.dil_w, d.pad[1], d.pad[3]);
     } while (d.x.h + d.pad[0] + d.pad[2] <= d.dil_h * (d.kh - 1) ||
              d.x.w + d.pad[1] + d.pad[3] <= d.dil_w * (d.kw - 1));
+    random_pool(&d);
     lay_out(&d, vl);
     return d;
 }
@@ -97,6 +105,11 @@ static void random_blocking(struct nmi_conv_desc *d)
     d->blocking.icb = case_random(1, d->x.c);
     d->blocking.order = (int16_t)case_random(0, 1);
     d->blocking.slices = (int16_t)case_random(1, 9);
+    if (d->pool.kh) {
+        d->blocking.tr = (int16_t)(2 * case_random(1, 3));
+        d->blocking.tc = (int16_t)(2 * case_random(1, 3));
+        d->blocking.order = 0;
+    }
 }
 
 struct buffers {
@@ -157,6 +170,41 @@ static void check_frame(const struct case_image *y)
     }
 }
 
+/* The reference's convolution, then its pool. */
+static void run_reference(const struct nmi_conv_desc *d, const struct nmi_csr *w, struct buffers *b,
+                          bool at_end)
+{
+    union nmi_desc plain = {.conv = *d};
+    const struct nmi_image y = b->y_plain.image;
+    plain.conv.pool = (struct nmi_conv_pool){0};
+    plain.conv.x.layout = plain.conv.y.layout = (struct nmi_layout){0};
+    plain.conv.y.h = out_extent(d->x.h, d->kh, d->stride_h, d->dil_h, d->pad[0], d->pad[2]);
+    plain.conv.y.w = out_extent(d->x.w, d->kw, d->stride_w, d->dil_w, d->pad[1], d->pad[3]);
+    struct case_image map = case_image_make(plain.conv.y, at_end);
+    if (d->pool.kh) {
+        b->plain_args.y = map.data;
+    }
+    const struct nmi_kernel *reference = case_reference(NMI_KIND_SPCONV, &plain);
+    struct guard packed = guard_make(reference->packed_bytes(&plain, w), true);
+    reference->pack(&plain, w, packed.data);
+    b->plain_args.packed = packed.data;
+    case_run(reference, &plain, &b->plain_args, 1);
+    if (d->pool.kh) {
+        const union nmi_desc pool = {.pool = {.x = map.image,
+                                              .y = y,
+                                              .kh = d->pool.kh,
+                                              .kw = d->pool.kw,
+                                              .stride_h = d->pool.stride_h,
+                                              .stride_w = d->pool.stride_w,
+                                              .dil_h = 1,
+                                              .dil_w = 1}};
+        const struct nmi_kargs args = {.x = map.data, .y = b->y_plain.data};
+        case_run(case_reference(NMI_KIND_POOL, &pool), &pool, &args, 1);
+    }
+    case_image_free(&map);
+    guard_free(&packed);
+}
+
 /* One shape: the reference's values, and the same bits for every split. */
 static void compare(const struct nmi_kernel *kernel, const union nmi_desc *desc,
                     const struct nmi_csr *w, bool at_end)
@@ -164,18 +212,10 @@ static void compare(const struct nmi_kernel *kernel, const union nmi_desc *desc,
     const struct nmi_conv_desc *d = &desc->conv;
     struct buffers b = {0};
     prepare(&b, d, at_end);
-    union nmi_desc plain = *desc;
-    plain.conv.x.layout = plain.conv.y.layout = (struct nmi_layout){0};
-    struct case_image start = case_image_make(plain.conv.y, at_end);
+    struct case_image start = case_image_make(b.y_plain.image, at_end);
     case_image_fill(&start, -1.0f, 1.0f); /* the residual, or something to overwrite */
     case_image_copy(&start, &b.y_plain);
-
-    const struct nmi_kernel *reference = case_reference(NMI_KIND_SPCONV, &plain);
-    struct guard packed = guard_make(reference->packed_bytes(&plain, w), true);
-    reference->pack(&plain, w, packed.data);
-    b.plain_args.packed = packed.data;
-    case_run(reference, &plain, &b.plain_args, 1);
-
+    run_reference(d, w, &b, at_end);
     b.packed = guard_make(kernel->packed_bytes(desc, w), at_end);
     kernel->pack(desc, w, b.packed.data);
     b.args.packed = b.packed.data;
@@ -193,7 +233,6 @@ static void compare(const struct nmi_kernel *kernel, const union nmi_desc *desc,
         case_run(kernel, desc, &b.args, parts);
         ck_assert_mem_eq(b.y.data, first.data, b.y.memory.bytes);
     }
-    guard_free(&packed);
     case_image_free(&start);
     case_image_free(&before);
     case_image_free(&first);
@@ -316,10 +355,35 @@ START_TEST(spconv_frame_too_small_refused)
 }
 END_TEST
 
+/* Pools that are not 2 x 2 cells side by side inside the convolution's map. */
+static void other_pool(const struct nmi_kernel *kernel)
+{
+    const int32_t vl = nmi_isa_lanes(kernel->isa);
+    for (int tries = 0, done = 0; tries < 4000 && done < 8; tries++) { /* one never pools */
+        union nmi_desc desc = {.conv = random_conv(vl)};
+        struct nmi_conv_desc *d = &desc.conv;
+        if (d->pool.kh == 0 || kernel->refuse(&desc)) {
+            continue;
+        }
+        int32_t *const fields[] = {&d->pool.kh,       &d->pool.kw,     &d->pool.stride_h,
+                                   &d->pool.stride_w, &d->pool.pad[1], &d->pool.pad[2],
+                                   &d->y.h,           &d->y.w};
+        ++*fields[done++];
+        ck_assert_ptr_nonnull(kernel->refuse(&desc));
+    }
+}
+
+START_TEST(spconv_other_pool_refused)
+{
+    case_each(NMI_KIND_SPCONV, other_pool);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         spconv_random_shape_matches_reference, spconv_candidate_is_packed_and_right,
-        spconv_without_nonzeros_gives_bias, spconv_frame_too_small_refused};
+        spconv_without_nonzeros_gives_bias, spconv_frame_too_small_refused,
+        spconv_other_pool_refused};
     return case_main("lanes_spconv", tests, NMI_COUNT(tests));
 }

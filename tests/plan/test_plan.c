@@ -5,6 +5,7 @@
  * graph node by node gives; and one plan the same bits for any number of threads.
  */
 #include "lib/base/cpu.h"
+#include "lib/run/exec.h"
 #include "lib/run/session.h"
 #include "tests/support/builder.h"
 
@@ -363,6 +364,76 @@ START_TEST(plan_any_thread_count_same_result)
 }
 END_TEST
 
+/* A plan run once, with nothing around it. */
+static struct result run_plan(struct net *n, const nm_tensor *in,
+                              const struct nmi_plan_options *options)
+{
+    struct nmi_network network = {.graph = n->b.g};
+    struct nmi_tensor input = {.type = NM_F32, .rank = 4};
+    struct nmi_plan *plan = NULL;
+    struct result r = {.n = (size_t)n->b.g->n_outputs};
+    void *outputs[2];
+    nm_error err = {0};
+    memcpy(input.dims, in->dims, sizeof in->dims);
+    ck_assert_int_eq(nmi_weights_create(&network.weights, &err), NM_OK);
+    ck_assert_msg(nmi_plan_create(&network, &input, options, &plan, &err) == NM_OK, "%s",
+                  err.message);
+    for (size_t i = 0; i < r.n; i++) {
+        r.out[i] = (nm_tensor){.type = NM_F32, .rank = plan->outputs[i].rank};
+        memcpy(r.out[i].dims, plan->outputs[i].dims, sizeof r.out[i].dims);
+        r.out[i].data = outputs[i] = malloc(plan->outputs[i].bytes + 1);
+    }
+    const size_t tensors = (size_t)plan->threads * (size_t)plan->max_tensors + 1;
+    const void *inputs[] = {in->data};
+    const struct nmi_run work = {.plan = plan,
+                                 .inputs = inputs,
+                                 .outputs = outputs,
+                                 .tensors = calloc(tensors, sizeof(struct nmi_tensor)),
+                                 .pointers = calloc(tensors, sizeof(void *)),
+                                 .step_seconds =
+                                     calloc((size_t)plan->n_steps + 1, sizeof(double))};
+    ck_assert_msg(nmi_exec(&work, &err) == NM_OK, "%s", err.message);
+    free(work.tensors);
+    free(work.pointers);
+    free(work.step_seconds);
+    nmi_plan_free(plan);
+    nmi_weights_free(network.weights);
+    return r;
+}
+
+/* Several images in a vector from some layer on: whole vectors, odd batches, all and no layers. */
+START_TEST(plan_late_layers_on_several_images_as_evaluated)
+{
+    static const int32_t batches[] = {2, 3, 4, 6, 16, 17, 32};
+    const uint64_t seed = first_seed();
+    for (uint64_t i = 0; i < 24; i++) {
+        struct net n;
+        struct nmi_cache cache = {0};
+        make_net(&n, seed + 2000 + i, 0.9);
+        const nm_tensor in = make_input(&n, batches[i % NMI_COUNT(batches)]);
+        struct result want = evaluate(&n, &in);
+        struct nmi_plan_options o = {.threads = 1 + (int32_t)(i % 3),
+                                     .fixed = true,
+                                     .arena_limit = (size_t)1 << 30,
+                                     .folded_limit = (size_t)1 << 30,
+                                     .work_limit = 1e12,
+                                     .cache = &cache};
+        for (int isa = NM_ISA_REF; isa <= (int)nmi_cpu_info()->best; isa++) {
+            static const int32_t areas[] = {1, 40, 200, 100000};
+            o.isa = (nm_isa)isa;
+            o.late_area = areas[i / 2 % NMI_COUNT(areas)];
+            struct result r = run_plan(&n, &in, &o);
+            check_close(&r, &want, seed + 2000 + i, nm_isa_name(o.isa));
+            free_result(&r);
+        }
+        nmi_cache_free(&cache);
+        free_result(&want);
+        free(in.data);
+        build_end(&n.b);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("plan");
@@ -370,6 +441,7 @@ int main(void)
     tcase_set_timeout(cases, 600);
     tcase_add_test(cases, plan_random_networks_as_evaluated);
     tcase_add_test(cases, plan_any_thread_count_same_result);
+    tcase_add_test(cases, plan_late_layers_on_several_images_as_evaluated);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
