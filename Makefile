@@ -45,7 +45,7 @@ BENCH_BIN := $(B)/tests/kernels/bench_kernels $(B)/tests/kernels/bench_dense
 SLOW_BIN  := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/*/slow_*.c)))
 
 .PHONY: all lib tests setup demo check check-nets docs run-demo run-check run-check-nets bench-kernels \
-        clean install uninstall
+        bench-peers peers-table plot-sparsity clean install uninstall
 .DELETE_ON_ERROR:
 all: lib $(B)/nmie
 lib: $(SO) $(B)/libnm.a
@@ -74,6 +74,28 @@ run-check-nets: all $(SLOW_BIN)
 bench-kernels: $(BENCH_BIN)
 	@taskset -c 0 $(B)/tests/kernels/bench_kernels $(SPARSITY)
 	@taskset -c 0 $(B)/tests/kernels/bench_dense
+
+# libnm beside other engines, the rows of docs/performance.md (tests/peers/README.md). ROUNDS, CORE,
+# ROWS='rn50-*-b1,avx2', ENGINES, PEERS_PYTHON (which has the engines). `make peers-table` puts
+# what has been measured into the page.
+PEERS_PYTHON ?= python3
+ROUNDS   ?= 3
+CORE     ?= 1
+ROWS     ?= *
+ENGINES  ?= onnxruntime,openvino-f32,deepsparse
+BENCH_ROWS = $(PEERS_PYTHON) tests/peers/bench_rows.py --folder $(B)/peers
+bench-peers: all
+	@$(BENCH_ROWS) --nmie $(B)/nmie --rounds $(ROUNDS) --core $(CORE) --rows '$(ROWS)' \
+	    --engines '$(ENGINES)'
+
+peers-table:
+	@$(BENCH_ROWS) --table docs/performance.md
+
+# Time against sparsity, ResNet-50: docs/sparsity.svg.
+plot-sparsity: all
+	@mkdir -p $(B)/peers
+	@python3 tests/peers/plot_sparsity.py --nmie $(B)/nmie --rounds $(ROUNDS) --core $(CORE) \
+	    --cache $(B)/peers/plans --json $(B)/peers/sparsity.json --out docs/sparsity.svg
 
 # What is made from the code: operators.md (a test compares it).
 docs: $(B)/tests/ops/test_operator_doc
@@ -142,7 +164,7 @@ $(TEST_BIN) $(SLOW_BIN) $(BENCH_BIN): $(B)/tests/%: tests/%.c $(B)/libnm.a $(HEL
 # NetworkManager owns libnm.so, libnm.pc and include/libnm: the development link and the archive
 # stay in $(LIBDIR)/nm, and nm.pc names files, never -lnm.
 DOCS     := README.md LICENSE
-PAGES    := $(sort $(wildcard docs/*.md)) # below README.md, as in the source: its links hold
+PAGES    := $(sort $(wildcard docs/*.md docs/*.svg)) # below README.md, as in the source: its links hold
 MAN1     := $(sort $(wildcard docs/man/*.1))
 MAN3     := $(sort $(wildcard docs/man/*.3))
 FILL      = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \

@@ -279,6 +279,9 @@ const struct nmi_kernel *nmi_kernel_find(int32_t kind, nm_isa cap, const union n
                                          const char **reason);
 /* Vector length in floats of an instruction set's LANES: 16, 8, or 0. */
 int32_t nmi_isa_lanes(nm_isa isa);
+/* GFLOP/s that one core reaches with multiply-adds whose operand is in L1 and one broadcast for a
+ * tile of them, measured now (a few milliseconds); 0 without vectors. */
+double nmi_bound_gflops(nm_isa isa);
 
 /* ---- whole-step kernels: oneDNN (kernels/dnnl) -------------------------------------------------------
  * An object made at plan time that runs a whole layer on oneDNN's own OpenMP team (see

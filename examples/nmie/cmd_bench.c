@@ -162,6 +162,7 @@ static void tell_times(struct json *j, const struct timing *t, int64_t batch)
 struct bench_case {
     int64_t batch, threads;
     struct timing timing, dense; /* dense: with compare */
+    struct profile profile;      /* for JSON */
     double max_rel;
 };
 
@@ -181,6 +182,7 @@ static void tell_json(struct bench *b, const struct bench_case *c)
     json_double(j, "load_seconds", b->load_seconds);
     json_double(j, "prune_seconds", b->prune_seconds);
     json_double(j, "peak_rss_mib", peak_mib());
+    profile_tell(&c->profile, j);
     if (b->compare) {
         json_open(j, "compare", '{');
         tell_times(j, &c->dense, c->batch);
@@ -213,8 +215,11 @@ static nm_status run_case(struct bench *b, struct bench_case *c, nm_error *err)
 {
     nm_session_options options = b->settings.session;
     options.threads = (int32_t)c->threads;
-    struct timing_job job = {
-        .model = b->model, .shape = &b->shape, .batch = c->batch, .seconds = b->seconds};
+    struct timing_job job = {.model = b->model,
+                             .shape = &b->shape,
+                             .batch = c->batch,
+                             .seconds = b->seconds,
+                             .profile = b->settings.json ? &c->profile : NULL};
     if (!b->compare) {
         return timing_run(&job, &options, &c->timing, err);
     }
@@ -270,6 +275,7 @@ static nm_status run_cases(struct bench *b, nm_error *err)
             } else if (!status) {
                 tell_text(b, &c);
             }
+            profile_free(&c.profile);
         }
     }
     end(b, several);

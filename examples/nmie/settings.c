@@ -93,6 +93,16 @@ static int set_cache(struct settings *s, const struct command *command, const ch
     return GO_ON;
 }
 
+static int set_effort(struct settings *s, const struct command *command, const char *word)
+{
+    int64_t effort;
+    if (!args_int(word, -1, 1, &effort)) {
+        return usage(command, "--effort %s is none of -1, 0, 1", word);
+    }
+    s->session.effort = (int32_t)effort;
+    return GO_ON;
+}
+
 int settings_option(struct settings *s, const struct command *command, int code, const char *word)
 {
     switch (code) {
@@ -115,6 +125,8 @@ int settings_option(struct settings *s, const struct command *command, int code,
     case OPT_FIXED_PLAN:
         s->session.fixed_plan = 1;
         return GO_ON;
+    case OPT_EFFORT:
+        return set_effort(s, command, word);
     case OPT_CACHE:
         return set_cache(s, command, word);
     case OPT_JSON:

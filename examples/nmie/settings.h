@@ -10,14 +10,15 @@
 
 #include <stdbool.h>
 
-enum { OPT_ISA = 256, OPT_PRECISION, OPT_DENSE, OPT_FIXED_PLAN, OPT_CACHE, OPT_JSON };
+enum { OPT_ISA = 256, OPT_PRECISION, OPT_DENSE, OPT_FIXED_PLAN, OPT_EFFORT, OPT_CACHE, OPT_JSON };
 
 /* Rows for getopt_long's table; the short options are SETTINGS_SHORTS. */
 #define SETTINGS_SHORTS "t:v"
 #define SETTINGS_OPTIONS                                                                           \
     {"threads", 1, NULL, 't'}, {"isa", 1, NULL, OPT_ISA}, {"precision", 1, NULL, OPT_PRECISION},   \
         {"dense", 0, NULL, OPT_DENSE}, {"fixed-plan", 0, NULL, OPT_FIXED_PLAN},                    \
-        {"cache", 1, NULL, OPT_CACHE}, {"json", 0, NULL, OPT_JSON},                                \
+        {"effort", 1, NULL, OPT_EFFORT}, {"cache", 1, NULL, OPT_CACHE},                            \
+        {"json", 0, NULL, OPT_JSON},                                                               \
     {                                                                                              \
         "verbose", 0, NULL, 'v'                                                                    \
     }
@@ -29,6 +30,7 @@ enum { OPT_ISA = 256, OPT_PRECISION, OPT_DENSE, OPT_FIXED_PLAN, OPT_CACHE, OPT_J
     "  --precision f32|half half permits 16-bit operands where they are faster (default f32)\n"    \
     "  --dense              use no sparse kernel\n"                                                \
     "  --fixed-plan         choose kernels by rule, not by measuring: same bits in every run\n"    \
+    "  --effort N           time for planning: -1 least, 0 (default), 1 some ten times as long\n"      \
     "  --cache FILE|none    where measurements of kernels are kept (default:\n"                    \
     "                       $XDG_CACHE_HOME/nm/plans, else ~/.cache/nm/plans)\n"                   \
     "  --json               the result as one JSON document (keys: docs/cli.md)\n"                 \

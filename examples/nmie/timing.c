@@ -8,7 +8,9 @@
 #include <stdlib.h>
 
 #define WARM_SECONDS 0.1
+#define LONG_SECONDS 0.3 /* of a run from which it finds cold caches whatever ran before */
 #define TURNS 4
+#define PROFILE_SECONDS 0.3 /* for runs that are profiled, beside the last that was timed */
 
 /* One session in the race. */
 struct runner {
@@ -18,7 +20,7 @@ struct runner {
     size_t n_in, n_out;
     double *times;
     size_t n, room;
-    double plan_seconds;
+    double plan_seconds, last; /* last: seconds of the newest run */
 };
 
 static nm_status run_once(struct runner *r, double *seconds, nm_error *err)
@@ -28,7 +30,7 @@ static nm_status run_once(struct runner *r, double *seconds, nm_error *err)
     }
     double start = source_now();
     nm_status status = nm_run(r->session, r->in, r->n_in, r->out, r->n_out, err);
-    *seconds = source_now() - start;
+    *seconds = r->last = source_now() - start;
     return status;
 }
 
@@ -70,7 +72,7 @@ static nm_status start_runner(struct runner *r, const struct timing_job *job,
 static nm_status take_turn(struct runner *r, double seconds, nm_error *err)
 {
     double one;
-    nm_status status = run_once(r, &one, err);
+    nm_status status = r->last < LONG_SECONDS ? run_once(r, &one, err) : NM_OK;
     for (double start = source_now(); !status;) {
         status = run_once(r, &one, err);
         if (!status) {
@@ -129,6 +131,20 @@ static nm_status compare_outputs(const nm_model *model, struct runner *a, struct
     return status;
 }
 
+static nm_status take_profile(struct runner *r, struct profile *profile, nm_error *err)
+{
+    double one;
+    nm_status status = profile_add(profile, r->session, err);
+    for (double start = source_now();
+         !status && !profile_full(profile) && source_now() - start < PROFILE_SECONDS;) {
+        status = run_once(r, &one, err);
+        if (!status) {
+            status = profile_add(profile, r->session, err);
+        }
+    }
+    return status;
+}
+
 static nm_status run_all(const struct timing_job *job, const nm_session_options *options, size_t n,
                          struct timing *timings, double *max_rel, nm_error *err)
 {
@@ -147,6 +163,9 @@ static nm_status run_all(const struct timing_job *job, const nm_session_options 
     }
     if (!status) {
         status = race(job, r, options, n, err);
+    }
+    if (!status && job->profile) {
+        status = take_profile(&r[0], job->profile, err);
     }
     if (!status && n == 2) {
         status = compare_outputs(job->model, &r[0], &r[1], max_rel, err);

@@ -4,6 +4,7 @@
 #define NMIE_TIMING_H
 
 #include "examples/nmie/model_source.h"
+#include "examples/nmie/profile.h"
 #include "examples/nmie/stats.h"
 
 struct timing_job {
@@ -11,6 +12,7 @@ struct timing_job {
     const struct source_shape *shape;
     int64_t batch;
     double seconds; /* at least one run, and new ones until this has passed */
+    struct profile *profile; /* filled after the timing; NULL: not wanted */
 };
 
 struct timing {

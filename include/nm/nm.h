@@ -183,7 +183,8 @@ typedef struct nm_session_options {
     nm_isa isa;             /* cap; more than the CPU has is NM_EUNSUPPORTED */
     nm_precision precision;
     int32_t dense;          /* nonzero: use no sparse kernel */
-    int32_t effort;         /* planning: 0 default, 1 more time for a better plan */
+    int32_t effort;         /* time for planning: -1 least (first guesses only), 0 default,
+                               1 some ten times as long, for a machine that is not quiet */
     int32_t fixed_plan;     /* nonzero: choose by rule, not by measuring: the same plan, and so the
                                same bits, in every run on one instruction set */
     const char *cache_file; /* measurements are kept here; NULL: not kept */

@@ -2,6 +2,7 @@
 /* Files, read into memory or written whole. Opening never blocks: a FIFO or a device is refused. */
 #include "lib/base/file.h"
 
+#include "lib/base/cpu.h"
 #include "lib/base/mem.h"
 
 #include <errno.h>
@@ -9,7 +10,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MOST_AT_ONCE ((size_t)1 << 30) /* Linux moves less than 2 GiB in one call */
@@ -175,6 +178,25 @@ nm_status nmi_file_write(const char *path, const struct nmi_span *parts, size_t 
 out:
     nmi_free(temporary);
     return status;
+}
+
+int nmi_file_hold_folder(const char *path, double seconds)
+{
+    const struct timespec pause = {.tv_nsec = 2000000};
+    char dir[4096];
+    if (nmi_file_dir(path, dir, sizeof dir, NULL) != NM_OK) {
+        return -1;
+    }
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const double end = nmi_now() + seconds;
+    while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK || nmi_now() > end) {
+            close(fd);
+            return -1;
+        }
+        nanosleep(&pause, NULL);
+    }
+    return fd;
 }
 
 nm_status nmi_file_dir(const char *path, char *dir, size_t size, nm_error *err)

@@ -30,4 +30,8 @@ nm_status nmi_file_write(const char *path, const struct nmi_span *parts, size_t 
 /* The folder part of path ("." when it has none), in dir[size]. */
 nm_status nmi_file_dir(const char *path, char *dir, size_t size, nm_error *err);
 
+/* Waits, at most so many seconds, until nobody else holds the folder of path, and holds it until
+ * nmi_file_close: readers that write again take turns. -1: not to be had; go on without. */
+int nmi_file_hold_folder(const char *path, double seconds);
+
 #endif

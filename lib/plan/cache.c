@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define MAX_BYTES (16u << 20)
+#define HOLD_SECONDS 2.0 /* writing takes milliseconds; a folder may be held for other reasons */
 
 struct header {
     char magic[8];
@@ -110,11 +111,8 @@ void nmi_cache_load(struct nmi_cache *c, const char *path, const struct nmi_log 
     nmi_free(bytes);
 }
 
-void nmi_cache_save(struct nmi_cache *c, const char *path, const struct nmi_log *log)
+static void merge_and_write(struct nmi_cache *c, const char *path, const struct nmi_log *log)
 {
-    if (path == NULL || !c->changed) {
-        return;
-    }
     nmi_cache_load(c, path, NULL); /* what others wrote meanwhile */
     const size_t body = c->count * sizeof *c->entries;
     struct header h = {.count = c->count, .checksum = nmi_hash(NMI_HASH_START, c->entries, body)};
@@ -130,6 +128,17 @@ void nmi_cache_save(struct nmi_cache *c, const char *path, const struct nmi_log 
         return;
     }
     c->changed = false;
+}
+
+/* Without the hold a file is still whole, but may lack what another writes in this moment. */
+void nmi_cache_save(struct nmi_cache *c, const char *path, const struct nmi_log *log)
+{
+    if (path == NULL || !c->changed) {
+        return;
+    }
+    const int hold = nmi_file_hold_folder(path, HOLD_SECONDS);
+    merge_and_write(c, path, log);
+    nmi_file_close(hold);
 }
 
 void nmi_cache_free(struct nmi_cache *c)

@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* Below this share of zeros no sparse kernel has a chance, and none is timed. */
-#define MIN_ZEROS 0.4
+#define MIN_ZEROS 0.35
 
 static void add(struct nmi_layer *layer, struct nmi_impl impl)
 {

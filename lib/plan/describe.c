@@ -34,7 +34,6 @@ static void blocking(struct nmi_text *t, const struct nmi_blocking *b)
 
 static void kernel_step(const struct nmi_step *step, struct nmi_text *t)
 {
-    nmi_json_string(t, "kernel", step->kernel->name);
     nmi_json_int(t, "parts", step->parts);
     if (step->kernel->kind == NMI_KIND_SPCONV) {
         layout(t, "x", &step->desc.conv.x);
@@ -46,7 +45,21 @@ static void kernel_step(const struct nmi_step *step, struct nmi_text *t)
     }
 }
 
-static void one_step(const struct nmi_plan *plan, int32_t i, const double *seconds,
+static const char *step_kernel(const struct nmi_step *step)
+{
+    switch (step->kind) {
+    case NMI_STEP_KERNEL:
+        return step->kernel->name;
+    case NMI_STEP_DNNL:
+        return nmi_dnnl_impl(step->dnnl[0]);
+    case NMI_STEP_EVAL:
+        return "evaluation";
+    default:
+        return "copy";
+    }
+}
+
+static void one_step(const struct nmi_plan *plan, int32_t i, const struct nmi_profile *profile,
                      struct nmi_text *t)
 {
     const struct nmi_step *step = &plan->steps[i];
@@ -54,28 +67,77 @@ static void one_step(const struct nmi_plan *plan, int32_t i, const double *secon
     nmi_json_int(t, "layer", step->layer);
     nmi_json_string(t, "node", plan->layers[step->layer].node);
     nmi_json_string(t, "op", plan->layers[step->layer].op);
-    switch (step->kind) {
-    case NMI_STEP_KERNEL:
+    nmi_json_string(t, "kernel", step_kernel(step));
+    if (step->kind == NMI_STEP_KERNEL) {
         kernel_step(step, t);
-        break;
-    case NMI_STEP_DNNL:
-        nmi_json_string(t, "kernel", nmi_dnnl_impl(step->dnnl[0]));
-        break;
-    case NMI_STEP_EVAL:
-        nmi_json_string(t, "kernel", "evaluation");
-        break;
-    default:
-        nmi_json_string(t, "kernel", "copy");
+    } else if (step->kind == NMI_STEP_COPY) {
         nmi_json_int(t, "bytes", (int64_t)step->bytes);
     }
-    if (seconds != NULL) {
-        nmi_json_real(t, "ms", seconds[i] * 1e3);
+    if (profile != NULL) {
+        nmi_json_real(t, "ms", profile->step_seconds[i] * 1e3);
     }
     nmi_json_close(t, '}');
 }
 
-static void one_layer(const struct nmi_layer_note *layer, struct nmi_text *t)
+/* Passes that a segment's times stand for: where threads take passes, those of the first thread
+ * are timed. */
+static double timed_passes(const struct nmi_plan *plan, const struct nmi_segment *s)
 {
+    const int32_t each = s->passes / plan->threads;
+    return s->parallel && each > 0 ? (double)each * plan->threads : s->passes;
+}
+
+/* What a run showed of one layer. */
+struct layer_times {
+    double computing, moving, passes;
+    const char *kernel;
+};
+
+static struct layer_times times_of(const struct nmi_plan *plan, int32_t layer,
+                                   const struct nmi_profile *profile)
+{
+    struct layer_times times = {.passes = 1, .kernel = "none"};
+    for (int32_t s = 0; s < plan->n_segments; s++) {
+        for (int32_t i = plan->segments[s].first; i < plan->segments[s].last; i++) {
+            const struct nmi_step *step = &plan->steps[i];
+            if (step->layer != layer) {
+                continue;
+            }
+            if (step->moves) {
+                times.moving += profile->step_seconds[i];
+            } else {
+                times.computing += profile->step_seconds[i];
+                times.kernel = step_kernel(step);
+                times.passes = timed_passes(plan, &plan->segments[s]);
+            }
+        }
+    }
+    return times;
+}
+
+static void layer_profile(const struct nmi_plan *plan, int32_t i, const struct nmi_profile *profile,
+                          struct nmi_text *t)
+{
+    const struct nmi_layer_note *layer = &plan->layers[i];
+    const struct layer_times times = times_of(plan, i, profile);
+    nmi_json_string(t, "kernel", times.kernel);
+    nmi_json_real(t, "ms", times.computing * 1e3);
+    nmi_json_real(t, "moving_ms", times.moving * 1e3);
+    if (layer->macs > 0 && times.computing > 0) {
+        const double nonzeros = layer->sparsity > 0 ? 1 - layer->sparsity : 1;
+        const double gflops = 2e-9 * layer->macs * nonzeros * times.passes / times.computing;
+        nmi_json_real(t, "gflops", gflops);
+        if (profile->bound_gflops > 0) {
+            nmi_json_real(t, "bound_percent",
+                          100 * gflops / (profile->bound_gflops * plan->threads));
+        }
+    }
+}
+
+static void one_layer(const struct nmi_plan *plan, int32_t i, const struct nmi_profile *profile,
+                      struct nmi_text *t)
+{
+    const struct nmi_layer_note *layer = &plan->layers[i];
     nmi_json_open(t, NULL, '{');
     nmi_json_string(t, "node", layer->node);
     nmi_json_string(t, "op", layer->op);
@@ -88,17 +150,30 @@ static void one_layer(const struct nmi_layer_note *layer, struct nmi_text *t)
     if (layer->sparsity >= 0) {
         nmi_json_real(t, "sparsity", layer->sparsity);
     }
+    if (layer->weight.rank > 0) {
+        nmi_json_ints(t, "weight", layer->weight.dims, layer->weight.rank);
+    }
+    nmi_json_ints(t, "shape", layer->out.dims, layer->out.rank);
+    if (profile != NULL) {
+        layer_profile(plan, i, profile, t);
+    }
     nmi_json_string(t, "candidates", layer->candidates);
     nmi_json_close(t, '}');
 }
 
-void nmi_plan_describe(const struct nmi_plan *plan, const double *step_seconds, struct nmi_text *t)
+void nmi_plan_describe(const struct nmi_plan *plan, const struct nmi_profile *profile,
+                       struct nmi_text *t)
 {
     nmi_json_open(t, NULL, '{');
     nmi_json_int(t, "threads", plan->threads);
     nmi_json_real(t, "plan_seconds", plan->seconds);
+    nmi_json_int(t, "measured", plan->measured);
+    nmi_json_int(t, "cached", plan->cached);
     nmi_json_real(t, "expected_ms", plan->expected * 1e3);
     nmi_json_int(t, "arena_bytes", (int64_t)plan->arena_bytes);
+    if (profile != NULL) {
+        nmi_json_real(t, "bound_gflops", profile->bound_gflops);
+    }
     nmi_json_open(t, "segments", '[');
     for (int32_t i = 0; i < plan->n_segments; i++) {
         const struct nmi_segment *s = &plan->segments[i];
@@ -112,12 +187,12 @@ void nmi_plan_describe(const struct nmi_plan *plan, const double *step_seconds, 
     nmi_json_close(t, ']');
     nmi_json_open(t, "layers", '[');
     for (int32_t i = 0; i < plan->n_layers; i++) {
-        one_layer(&plan->layers[i], t);
+        one_layer(plan, i, profile, t);
     }
     nmi_json_close(t, ']');
     nmi_json_open(t, "steps", '[');
     for (int32_t i = 0; i < plan->n_steps; i++) {
-        one_step(plan, i, step_seconds, t);
+        one_step(plan, i, profile, t);
     }
     nmi_json_close(t, ']');
     nmi_json_close(t, '}');

@@ -16,7 +16,8 @@ static const struct nmi_layout plain_layout = {.kind = NMI_PLAIN};
 struct nmi_step *nmi_new_step(struct nmi_planner *p, int32_t layer, enum nmi_step_kind kind)
 {
     struct nmi_step *step = &p->steps[p->plan->n_steps++];
-    *step = (struct nmi_step){.kind = (uint8_t)kind, .parts = 1, .layer = layer};
+    *step = (struct nmi_step){
+        .kind = (uint8_t)kind, .moves = kind == NMI_STEP_COPY, .parts = 1, .layer = layer};
     return step;
 }
 
@@ -125,6 +126,7 @@ static nm_status convert_step(struct nmi_planner *p, int32_t layer,
                               const struct nmi_ref *to, nm_error *err)
 {
     struct nmi_step *step = nmi_new_step(p, layer, NMI_STEP_DNNL);
+    step->moves = true;
     step->desc.convert = *d;
     nmi_step_use(p, NMI_REF_X, *from);
     nmi_step_use(p, NMI_REF_Y, *to);
@@ -198,6 +200,7 @@ static nm_status fill_frame(struct nmi_planner *p, int32_t layer, int32_t value,
 {
     const struct nmi_tensor t = nmi_layer_tensor(p, &p->layers[layer], value);
     struct nmi_step *step = nmi_new_step(p, layer, NMI_STEP_KERNEL);
+    step->moves = true;
     step->desc.halo = (struct nmi_halo_desc){.x = nmi_tensor_image(&t), .fill = form->fill};
     step->desc.halo.x.layout = form->layout;
     step->kernel = nmi_kernel_find(NMI_KIND_HALO, p->options->isa, &step->desc, NULL);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an implementation costs: the cached time, else a short measurement on buffers of the right
- * size (values do not matter, but for being no denormals), else, under fixed_plan, a rule.
+ * What an implementation costs: the cached time, else a short measurement, else, under fixed_plan,
+ * a rule. Those that end up close to the best of their layer are measured again, in turns.
  */
 #include "lib/plan/planner.h"
 
 #include "lib/base/checked.h"
 #include "lib/base/cpu.h"
 #include "lib/base/hash.h"
-#include "lib/base/parallel.h"
 
 #include <string.h>
 
@@ -18,27 +17,17 @@
 #define EVAL_RATE 1e9
 #define COPY_RATE 6e9
 
-#define MIN_SECONDS 0.002 /* of all repetitions; ten times that with effort */
-#define MIN_RUNS 2
-#define MAX_RUNS 50
-#define HOPELESS 1.3 /* times the best of its rivals: not timed again */
+/* How much time planning takes, by nm_session_options.effort from -1 on. */
+static const struct effort {
+    double first;    /* seconds of runs of each implementation */
+    double turn;     /* and of each finalist, in each round */
+    int rounds;      /* that finalists have, in turns, so that they see the same machine */
+    int blockings;   /* tried of one kernel */
+} efforts[] = {{0, 0, 0, 3}, {0.001, 0.0005, 4, NMI_MAX_IMPLS}, {0.02, 0.005, 10, NMI_MAX_IMPLS}};
 
-/* One thing to time. */
-struct subject {
-    const struct nmi_impl *impl;
-    int32_t kind;
-    const union nmi_desc *desc;
-    const struct nmi_csr *csr;
-    const float *weight;
-    int32_t threads;
-    double min_seconds;
-    double rival; /* the best time of an implementation with the same layouts */
-    size_t x_bytes, y_bytes;
-    struct nmi_dnnl *dnnl;
-    void *packed, *scratch;
-    struct nmi_kargs args;
-    int32_t parts;
-};
+/* Finalists: so near the best with the same layouts, and these so near the best of the layer. */
+#define CLOSE 1.05
+#define NEAR 1.3
 
 static double conv_macs(const struct nmi_conv_desc *d)
 {
@@ -98,139 +87,6 @@ static double rule(const struct nmi_planner *p, const struct nmi_layer *layer,
     return bytes / COPY_RATE;
 }
 
-/* ---- timing
- * --------------------------------------------------------------------------------------- */
-
-static void run_part(void *context, int part, int parts)
-{
-    const struct subject *s = context;
-    s->impl->kernel->run(s->desc, &s->args, part, parts);
-}
-
-static nm_status run_once(struct subject *s)
-{
-    if (s->dnnl != NULL) {
-        return nmi_dnnl_run(s->dnnl, &s->args);
-    }
-    nmi_parallel_for(s->threads, s->parts, run_part, s);
-    return NM_OK;
-}
-
-/* The fastest of a few runs: what disturbs a run only makes it slower. */
-static nm_status time_runs(struct subject *s, double *seconds)
-{
-    const int old = nmi_threads_enter(s->threads);
-    const uint32_t fp = nmi_fp_enter();
-    nm_status status = run_once(s);
-    double best = 1e9, total = 0;
-    for (int i = 0; status == NM_OK && i < MAX_RUNS && (i < MIN_RUNS || total < s->min_seconds);
-         i++) {
-        const double start = nmi_now();
-        status = run_once(s);
-        const double t = nmi_now() - start;
-        total += t;
-        best = t < best ? t : best;
-        if (best > HOPELESS * s->rival) {
-            break;
-        }
-    }
-    nmi_fp_restore(fp);
-    nmi_threads_restore(old);
-    *seconds = best;
-    return status;
-}
-
-nm_status nmi_plan_dnnl(int32_t kind, const union nmi_desc *desc, enum nmi_dnnl_algo algo,
-                        int32_t threads, struct nmi_dnnl **object, nm_error *err)
-{
-    const int old = nmi_threads_enter(threads);
-    nm_status status = nmi_dnnl_create(kind, desc, algo, object, err);
-    nmi_threads_restore(old);
-    return status;
-}
-
-static nm_status buffer(size_t bytes, void **out, nm_error *err)
-{
-    float *p = nmi_alloc(bytes);
-    if (p == NULL) {
-        return nmi_fail_memory(err, bytes, "measuring a layer");
-    }
-    for (size_t i = 0; i < bytes / sizeof *p; i++) {
-        p[i] = (float)(i % 13) * 0.125f;
-    }
-    *out = p;
-    return NM_OK;
-}
-
-static nm_status prepare_dnnl(struct subject *s, nm_error *err)
-{
-    NMI_TRY(nmi_plan_dnnl(s->kind, s->desc, s->impl->algo, s->threads, &s->dnnl, err));
-    if (strncmp(nmi_dnnl_impl(s->dnnl), "ref", 3) == 0) {
-        return NM_EUNSUPPORTED; /* its plain C++ takes seconds */
-    }
-    if (nmi_dnnl_packed_bytes(s->dnnl) > 0) {
-        NMI_TRY(buffer(nmi_dnnl_packed_bytes(s->dnnl), &s->packed, err));
-    }
-    return buffer(nmi_dnnl_scratch_bytes(s->dnnl) + 64, &s->scratch, err);
-}
-
-static nm_status prepare_kernel(struct subject *s, nm_error *err)
-{
-    const struct nmi_kernel *k = s->impl->kernel;
-    if (k->pack_dense != NULL) { /* the values do not matter */
-        NMI_TRY(buffer(k->dense_bytes(s->desc), &s->packed, err));
-    }
-    if (k->packed_bytes != NULL) {
-        const size_t bytes = k->packed_bytes(s->desc, s->csr);
-        if (bytes == 0) {
-            return nmi_fail(err, NM_EUNSUPPORTED, "the weights do not fit the format");
-        }
-        s->packed = nmi_alloc(bytes);
-        if (s->packed == NULL) {
-            return nmi_fail_memory(err, bytes, "measuring a layer");
-        }
-        k->pack(s->desc, s->csr, s->packed);
-    }
-    s->parts = k->parts(s->desc, s->packed, s->threads);
-    const size_t scratch = k->scratch_bytes != NULL ? k->scratch_bytes(s->desc, s->parts) : 0;
-    return buffer(scratch + 64, &s->scratch, err);
-}
-
-static nm_status prepare(struct subject *s, void *memory[4], nm_error *err)
-{
-    NMI_TRY(buffer(s->x_bytes, &memory[0], err));
-    NMI_TRY(buffer(s->y_bytes, &memory[1], err));
-    NMI_TRY(buffer(s->y_bytes, &memory[2], err));
-    NMI_TRY(buffer(s->y_bytes, &memory[3], err)); /* bias: never longer than the output */
-    NMI_TRY(s->impl->step == NMI_STEP_DNNL ? prepare_dnnl(s, err) : prepare_kernel(s, err));
-    s->args = (struct nmi_kargs){.x = memory[0],
-                                 .w = s->weight,
-                                 .packed = s->packed,
-                                 .bias = memory[3],
-                                 .res = memory[2],
-                                 .y = memory[1],
-                                 .scratch = s->scratch};
-    return NM_OK;
-}
-
-/* A candidate that cannot be made is not an error: it costs more than any other. */
-static nm_status measure(struct subject *s, double *seconds, nm_error *err)
-{
-    void *memory[4] = {NULL, NULL, NULL, NULL};
-    *seconds = 1e3;
-    nm_status status = prepare(s, memory, err);
-    if (status == NM_OK) {
-        status = time_runs(s, seconds);
-    }
-    for (int i = 0; i < 4; i++) {
-        nmi_free(memory[i]);
-    }
-    nmi_free(s->packed);
-    nmi_free(s->scratch);
-    nmi_dnnl_free(s->dnnl);
-    return status == NM_EUNSUPPORTED || status == NM_EINTERNAL ? NM_OK : status;
-}
-
 /* ---- keys
  * ------------------------------------------------------------------------------------------ */
 
@@ -238,14 +94,14 @@ uint64_t nmi_measure_key(const struct nmi_planner *p, int32_t threads)
 {
     const struct nmi_cpu *cpu = nmi_cpu_info();
     const int32_t facts[] = {NM_VERSION_NUMBER, nmi_dnnl_version(), (int32_t)p->options->isa,
-                             threads};
+                             threads, p->options->effort};
     return nmi_hash(nmi_hash(NMI_HASH_START, cpu->model, strlen(cpu->model)), facts, sizeof facts);
 }
 
-static uint64_t key_of(const struct nmi_planner *p, const struct subject *s, int64_t nonzeros)
+static uint64_t key_of(const struct nmi_planner *p, const struct nmi_subject *s, int64_t nonzeros)
 {
-    const char *name = s->impl->step == NMI_STEP_DNNL ? "oneDNN" : s->impl->kernel->name;
-    const int64_t facts[] = {s->kind, s->impl->algo, nonzeros};
+    const char *name = s->kernel == NULL ? "oneDNN" : s->kernel->name;
+    const int64_t facts[] = {s->kind, s->algo, nonzeros};
     uint64_t key = nmi_hash(nmi_measure_key(p, s->threads), name, strlen(name));
     key = nmi_hash(key, facts, sizeof facts);
     return nmi_hash(key, s->desc, sizeof *s->desc);
@@ -299,10 +155,12 @@ static void operand_bytes(const struct nmi_layer *layer, const struct nmi_layout
     }
 }
 
-/* Whether there is anything to time: EVAL, COPY and the like go by rule. */
-static bool timed(const struct nmi_impl *impl)
+/* Whether there is anything to time: EVAL, COPY and the like go by rule, and products of two
+ * activations. */
+static bool timed(const struct nmi_layer *layer, const struct nmi_impl *impl)
 {
-    return impl->step == NMI_STEP_KERNEL || impl->step == NMI_STEP_DNNL;
+    return (impl->step == NMI_STEP_KERNEL || impl->step == NMI_STEP_DNNL) &&
+           (layer->kind != NMI_KIND_GEMM || layer->weight != NULL);
 }
 
 static int32_t subject_kind(const struct nmi_layer *layer, const struct nmi_impl *impl)
@@ -313,80 +171,192 @@ static int32_t subject_kind(const struct nmi_layer *layer, const struct nmi_impl
     return layer->kind == NMI_KIND_GPOOL ? NMI_KIND_POOL : layer->kind;
 }
 
-static double min_seconds(const struct nmi_planner *p)
+static const struct effort *effort_of(const struct nmi_planner *p)
 {
-    return p->options->effort > 0 ? 10 * MIN_SECONDS : MIN_SECONDS;
+    return &efforts[p->options->effort + 1];
 }
 
-/* Implementations before this one have their times. */
-static double best_rival(const struct nmi_layer *layer, const struct nmi_impl *impl)
+/* ---- one implementation
+ * ---------------------------------------------------------------------------------------- */
+
+/* CSR weights of a layer, made when the first implementation wants them. */
+struct weights {
+    struct nmi_csr csr;
+    void *memory;
+};
+
+/* An implementation that is measured, under its key in the cache. */
+struct trial {
+    struct nmi_impl *impl; /* NULL: goes by rule */
+    struct nmi_subject subject;
+    union nmi_desc desc;
+    uint64_t key;
+    bool fresh; /* not from the cache */
+};
+
+static bool from_cache(struct nmi_planner *p, uint64_t key, double *seconds)
 {
-    double best = 1e9;
-    for (const struct nmi_impl *i = layer->impls; i < impl; i++) {
-        if (i->in_kind == impl->in_kind && i->out_kind == impl->out_kind && i->seconds < best) {
-            best = i->seconds;
-        }
-    }
-    return best;
+    const bool found = nmi_cache_find(p->options->cache, key, seconds);
+    *(found ? &p->plan->cached : &p->plan->measured) += 1;
+    return found;
 }
 
-/* Adds the time of the activation that follows in a step of its own. */
-static nm_status measure_act(struct nmi_planner *p, const struct nmi_layer *layer,
-                             const struct nmi_layout *y, struct subject *s, double *seconds,
-                             nm_error *err)
-{
-    const union nmi_desc desc = nmi_act_desc(layer, y);
-    const struct nmi_impl impl = {
-        .step = NMI_STEP_KERNEL,
-        .kernel = nmi_kernel_find(NMI_KIND_ELTWISE, p->options->isa, &desc, NULL)};
-    double act = 0;
-    s->impl = &impl;
-    s->kind = NMI_KIND_ELTWISE;
-    s->desc = &desc;
-    s->x_bytes = s->y_bytes;
-    s->rival = 1e9;
-    s->dnnl = NULL;
-    s->packed = s->scratch = NULL;
-    const uint64_t key = key_of(p, s, 0);
-    if (!nmi_cache_find(p->options->cache, key, &act)) {
-        NMI_TRY(measure(s, &act, err));
-        nmi_cache_add(p->options->cache, key, act);
-    }
-    *seconds += act;
-    return NM_OK;
-}
-
-static nm_status measure_impl(struct nmi_planner *p, const struct nmi_layer *layer,
-                              struct nmi_impl *impl, struct nmi_csr *csr, void **csr_memory,
-                              nm_error *err)
+static void describe_trial(const struct nmi_planner *p, const struct nmi_layer *layer,
+                           struct nmi_impl *impl, const struct nmi_csr *csr, struct trial *t)
 {
     const struct nmi_layer *last = layer->pool != NULL ? layer->pool : layer;
     const struct nmi_layout x = nmi_impl_input(p, layer, impl, 0);
     const struct nmi_layout y =
         nmi_impl_output(p, last, last == layer ? impl : &last->impls[last->choice]);
-    const union nmi_desc desc = nmi_impl_desc(layer, impl, &x, &y);
-    struct subject s = {.impl = impl,
-                        .kind = subject_kind(layer, impl),
-                        .desc = &desc,
-                        .csr = csr,
-                        .weight = layer->weight,
-                        .threads = nmi_layer_threads(p, layer),
-                        .min_seconds = min_seconds(p),
-                        .rival = best_rival(layer, impl)};
-    operand_bytes(layer, &x, &y, &s.x_bytes, &s.y_bytes);
-    if (layer->kind == NMI_KIND_GEMM && layer->weight == NULL) {
-        impl->seconds = rule(p, layer, impl);
+    *t = (struct trial){.impl = impl, .desc = nmi_impl_desc(layer, impl, &x, &y)};
+    t->subject = (struct nmi_subject){.kind = subject_kind(layer, impl),
+                                      .desc = &t->desc,
+                                      .kernel = impl->kernel,
+                                      .algo = impl->algo,
+                                      .csr = csr,
+                                      .weight = layer->weight,
+                                      .threads = nmi_layer_threads(p, layer)};
+    operand_bytes(layer, &x, &y, &t->subject.x_bytes, &t->subject.y_bytes);
+    t->key = key_of(p, &t->subject, sparse_impl(impl) ? bucket(layer) : 0);
+}
+
+/* A candidate that cannot be made is not an error: it costs more than any other. */
+static nm_status open(struct nmi_planner *p, struct nmi_subject *s, bool *made, nm_error *err)
+{
+    nm_status status = nmi_subject_open(&p->operands, s, err);
+    *made = status == NM_OK;
+    return status == NM_EUNSUPPORTED || status == NM_EINTERNAL ? NM_OK : status;
+}
+
+static nm_status time_alone(struct nmi_planner *p, struct nmi_subject *s, double rival,
+                            double *seconds, nm_error *err)
+{
+    bool made;
+    *seconds = 1e3;
+    nm_status status = open(p, s, &made, err);
+    if (status == NM_OK && made) {
+        status = nmi_subject_time(&p->operands, s, effort_of(p)->first, rival, seconds);
+    }
+    nmi_subject_close(s);
+    return status == NM_EUNSUPPORTED || status == NM_EINTERNAL ? NM_OK : status;
+}
+
+/* The time of one implementation, from the cache or from a first look. */
+static nm_status look(struct nmi_planner *p, const struct nmi_layer *layer, struct nmi_impl *impl,
+                      double rival, struct weights *weights, struct trial *t, nm_error *err)
+{
+    describe_trial(p, layer, impl, &weights->csr, t);
+    t->fresh = !from_cache(p, t->key, &impl->seconds);
+    if (!t->fresh) {
         return NM_OK;
     }
-    const uint64_t key = key_of(p, &s, sparse_impl(impl) ? bucket(layer) : 0);
-    if (!nmi_cache_find(p->options->cache, key, &impl->seconds)) {
-        if (sparse_impl(impl) && *csr_memory == NULL) {
-            NMI_TRY(nmi_csr_build(&layer->csr, csr, csr_memory, err));
-        }
-        NMI_TRY(measure(&s, &impl->seconds, err));
-        nmi_cache_add(p->options->cache, key, impl->seconds);
+    if (sparse_impl(impl) && weights->memory == NULL) {
+        NMI_TRY(nmi_csr_build(&layer->csr, &weights->csr, &weights->memory, err));
     }
-    return impl->act_after ? measure_act(p, layer, &y, &s, &impl->seconds, err) : NM_OK;
+    return time_alone(p, &t->subject, rival, &impl->seconds, err);
+}
+
+/* Adds the time of an activation that is a step of its own. */
+static nm_status add_act(struct nmi_planner *p, const struct nmi_layer *layer,
+                         struct nmi_impl *impl, nm_error *err)
+{
+    const struct nmi_layout y = nmi_impl_output(p, layer, impl);
+    const union nmi_desc desc = nmi_act_desc(layer, &y);
+    struct nmi_subject s = {.kind = NMI_KIND_ELTWISE,
+                            .desc = &desc,
+                            .kernel = nmi_kernel_find(NMI_KIND_ELTWISE, p->options->isa, &desc, NULL),
+                            .threads = nmi_layer_threads(p, layer)};
+    double seconds = 0;
+    operand_bytes(layer, &y, &y, &s.x_bytes, &s.y_bytes);
+    s.x_bytes = s.y_bytes;
+    const uint64_t key = key_of(p, &s, 0);
+    if (!from_cache(p, key, &seconds)) {
+        NMI_TRY(time_alone(p, &s, 1e9, &seconds, err));
+        nmi_cache_add(p->options->cache, key, seconds);
+    }
+    impl->seconds += seconds;
+    return NM_OK;
+}
+
+nm_status nmi_measure_impl(struct nmi_planner *p, const struct nmi_layer *layer,
+                           struct nmi_impl *impl, nm_error *err)
+{
+    struct weights weights = {.memory = NULL};
+    struct trial t;
+    nm_status status = look(p, layer, impl, 1e9, &weights, &t, err);
+    if (status == NM_OK && t.fresh) {
+        nmi_cache_add(p->options->cache, t.key, impl->seconds);
+    }
+    nmi_free(weights.memory);
+    return status;
+}
+
+/* ---- all of a layer
+ * ---------------------------------------------------------------------------------------- */
+
+/* The least time with these layouts (or, kinds < 0, with any) among trials that have one. */
+static double best_of(const struct trial *trials, int32_t n, int32_t in_kind, int32_t out_kind)
+{
+    double best = 1e9;
+    for (int32_t i = 0; i < n; i++) {
+        const struct nmi_impl *impl = trials[i].impl;
+        if (impl != NULL && (in_kind < 0 || impl->in_kind == in_kind) &&
+            (out_kind < 0 || impl->out_kind == out_kind) && impl->seconds < best) {
+            best = impl->seconds;
+        }
+    }
+    return best;
+}
+
+/* Marks those that the choice is between; returns how many. */
+static int32_t mark_finalists(const struct trial *trials, int32_t n, bool *marked)
+{
+    const double best = best_of(trials, n, -1, -1);
+    int32_t count = 0, fresh = 0;
+    for (int32_t i = 0; i < n; i++) {
+        const struct nmi_impl *impl = trials[i].impl;
+        const double like = impl ? best_of(trials, n, impl->in_kind, impl->out_kind) : 0;
+        marked[i] = impl != NULL && impl->seconds <= CLOSE * like && like <= NEAR * best;
+        count += marked[i];
+        fresh += marked[i] && trials[i].fresh;
+    }
+    return fresh > 0 ? count : 0;
+}
+
+/* Neighbours in time are timed again in turns: noise must not decide between them. */
+static nm_status play_final(struct nmi_planner *p, const struct nmi_layer *layer,
+                            struct weights *weights, struct trial *trials, int32_t n, nm_error *err)
+{
+    bool marked[NMI_MAX_IMPLS], made = false;
+    nm_status status = NM_OK;
+    if (mark_finalists(trials, n, marked) < 2 || effort_of(p)->rounds == 0) {
+        return NM_OK;
+    }
+    for (int32_t i = 0; i < n && status == NM_OK; i++) {
+        if (marked[i] && sparse_impl(trials[i].impl) && weights->memory == NULL) {
+            status = nmi_csr_build(&layer->csr, &weights->csr, &weights->memory, err);
+        }
+        if (marked[i] && status == NM_OK) {
+            status = open(p, &trials[i].subject, &made, err);
+            marked[i] = made;
+        }
+    }
+    for (int round = 0; round < effort_of(p)->rounds; round++) {
+        for (int32_t i = 0; i < n && status == NM_OK; i++) {
+            double seconds = 1e9;
+            if (marked[i]) {
+                status = nmi_subject_time(&p->operands, &trials[i].subject, effort_of(p)->turn,
+                                          1e9, &seconds);
+            }
+            if (seconds < 1e9 && seconds < trials[i].impl->seconds) {
+                trials[i].impl->seconds = seconds;
+            }
+        }
+    }
+    for (int32_t i = 0; i < n; i++) {
+        nmi_subject_close(&trials[i].subject);
+    }
+    return status;
 }
 
 /* A choice to make: two timed implementations. One alone need not be timed, unless the layouts
@@ -395,7 +365,7 @@ static bool choice_to_make(const struct nmi_planner *p, const struct nmi_layer *
 {
     int n = 0;
     for (int32_t i = 0; i < layer->n_impls; i++) {
-        n += timed(&layer->impls[i]);
+        n += timed(layer, &layer->impls[i]);
     }
     return !p->options->fixed && (n > 1 || (n == 1 && p->any_sparse));
 }
@@ -427,32 +397,53 @@ static void drop_impossible(const struct nmi_planner *p, struct nmi_layer *layer
     layer->n_impls = n;
 }
 
+/* With little effort only the first guesses of each kernel. */
+static void drop_guesses(const struct nmi_planner *p, struct nmi_layer *layer)
+{
+    int32_t n = 0, guess = 0;
+    for (int32_t i = 0; i < layer->n_impls; i++) {
+        const struct nmi_impl *impl = &layer->impls[i];
+        guess = n > 0 && impl->kernel != NULL && impl->kernel == layer->impls[n - 1].kernel &&
+                        impl->in_kind == layer->impls[n - 1].in_kind
+                    ? guess + 1
+                    : 0;
+        if (guess < effort_of(p)->blockings) {
+            layer->impls[n++] = *impl;
+        }
+    }
+    layer->n_impls = n;
+}
+
 static nm_status measure_layer(struct nmi_planner *p, struct nmi_layer *layer, nm_error *err)
 {
-    struct nmi_csr csr;
-    void *memory = NULL;
+    struct trial trials[NMI_MAX_IMPLS];
+    struct weights weights = {.memory = NULL};
     nm_status status = NM_OK;
     drop_impossible(p, layer);
+    drop_guesses(p, layer);
     const bool choice = choice_to_make(p, layer);
     for (int32_t i = 0; i < layer->n_impls && status == NM_OK; i++) {
         struct nmi_impl *impl = &layer->impls[i];
-        if (choice && timed(impl)) {
-            status = measure_impl(p, layer, impl, &csr, &memory, err);
+        trials[i] = (struct trial){.impl = NULL};
+        if (choice && timed(layer, impl)) {
+            const double rival = best_of(trials, i, impl->in_kind, impl->out_kind);
+            status = look(p, layer, impl, rival, &weights, &trials[i], err);
         } else {
             impl->seconds = rule(p, layer, impl);
         }
     }
-    nmi_free(memory);
-    return status;
-}
-
-nm_status nmi_measure_impl(struct nmi_planner *p, const struct nmi_layer *layer,
-                           struct nmi_impl *impl, nm_error *err)
-{
-    struct nmi_csr csr;
-    void *memory = NULL;
-    nm_status status = measure_impl(p, layer, impl, &csr, &memory, err);
-    nmi_free(memory);
+    if (status == NM_OK) {
+        status = play_final(p, layer, &weights, trials, layer->n_impls, err);
+    }
+    for (int32_t i = 0; i < layer->n_impls && status == NM_OK; i++) {
+        if (trials[i].impl != NULL && trials[i].fresh) {
+            nmi_cache_add(p->options->cache, trials[i].key, trials[i].impl->seconds);
+        }
+        if (trials[i].impl != NULL && trials[i].impl->act_after) {
+            status = add_act(p, layer, trials[i].impl, err);
+        }
+    }
+    nmi_free(weights.memory);
     return status;
 }
 
@@ -468,32 +459,27 @@ nm_status nmi_measure_convert(struct nmi_planner *p, const struct nmi_layer *lay
                               const struct nmi_convert_desc *convert, double *seconds,
                               nm_error *err)
 {
-    struct nmi_impl impl = {.step = NMI_STEP_DNNL};
     union nmi_desc desc = {.convert = *convert};
-    struct subject s = {.impl = &impl,
-                        .kind = NMI_KIND_CONVERT,
-                        .desc = &desc,
-                        .threads = nmi_layer_threads(p, layer),
-                        .min_seconds = min_seconds(p),
-                        .rival = 1e9,
-                        .x_bytes = nmi_image_bytes(&convert->from),
-                        .y_bytes = nmi_image_bytes(&convert->to)};
+    struct nmi_subject s = {.kind = NMI_KIND_CONVERT,
+                            .desc = &desc,
+                            .threads = nmi_layer_threads(p, layer),
+                            .x_bytes = nmi_image_bytes(&convert->from),
+                            .y_bytes = nmi_image_bytes(&convert->to)};
     if (p->options->fixed) {
         *seconds = (double)(s.x_bytes + s.y_bytes) / COPY_RATE;
         return NM_OK;
     }
     if (convert->from.layout.kind == NMI_LANES || convert->to.layout.kind == NMI_LANES) {
-        impl.step = NMI_STEP_KERNEL;
-        impl.kernel = nmi_kernel_find(NMI_KIND_CONVERT, p->options->isa, &desc, NULL);
-        if (impl.kernel == NULL) {
+        s.kernel = nmi_kernel_find(NMI_KIND_CONVERT, p->options->isa, &desc, NULL);
+        if (s.kernel == NULL) {
             return nmi_fail(err, NM_EINTERNAL, "no kernel converts between these layouts");
         }
     }
     const uint64_t key = key_of(p, &s, 0);
-    if (nmi_cache_find(p->options->cache, key, seconds)) {
+    if (from_cache(p, key, seconds)) {
         return NM_OK;
     }
-    NMI_TRY(measure(&s, seconds, err));
+    NMI_TRY(time_alone(p, &s, 1e9, seconds, err));
     nmi_cache_add(p->options->cache, key, *seconds);
     return NM_OK;
 }

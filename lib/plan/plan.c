@@ -48,6 +48,25 @@ static const char *candidate_list(struct nmi_planner *p, const struct nmi_layer 
     return nmi_arena_string(&p->plan->meta, text, n);
 }
 
+static struct nmi_dims dims_of(const struct nmi_tensor *t)
+{
+    struct nmi_dims d = {.rank = t->rank};
+    memcpy(d.dims, t->dims, sizeof d.dims);
+    return d;
+}
+
+/* Shapes of out 0 and of the weight. */
+static void note_shapes(const struct nmi_planner *p, const struct nmi_layer *layer,
+                        struct nmi_layer_note *note)
+{
+    const struct nmi_tensor out = nmi_layer_tensor(p, layer, layer->node->outputs[0]);
+    note->out = dims_of(&out);
+    if (layer->weight != NULL) {
+        const struct nmi_tensor weight = nmi_layer_tensor(p, layer, layer->node->inputs[1]);
+        note->weight = dims_of(&weight);
+    }
+}
+
 static nm_status notes(struct nmi_planner *p, nm_error *err)
 {
     struct nmi_plan *plan = p->plan;
@@ -70,6 +89,7 @@ static nm_status notes(struct nmi_planner *p, nm_error *err)
             .seconds = impl->seconds,
             .macs = nmi_layer_macs(layer),
             .sparsity = layer->csr.w != NULL ? zeros : -1};
+        note_shapes(p, layer, &plan->layers[i]);
         if (plan->layers[i].candidates == NULL) {
             return nmi_fail_memory(err, 2048, "planning");
         }
@@ -121,6 +141,7 @@ nm_status nmi_plan_create(const struct nmi_network *network, const struct nmi_te
     const int old = nmi_threads_enter(options->threads);
     nm_status status = work(&p, err);
     nmi_threads_restore(old);
+    nmi_operands_free(&p.operands);
     if (status != NM_OK) {
         made->steps = p.steps; /* their oneDNN objects */
         nmi_plan_free(made);

@@ -29,7 +29,7 @@ struct nmi_plan_options {
     nm_isa isa; /* resolved: never AUTO */
     nm_precision precision;
     bool dense, fixed;
-    int32_t effort;
+    int32_t effort; /* -1..1 */
     int32_t late_area; /* 0: searched; else, as tests do: maps of at most so many pixels run several
                           images at a time */
     size_t arena_limit;
@@ -72,6 +72,7 @@ enum nmi_operand {
 
 struct nmi_step {
     uint8_t kind; /* enum nmi_step_kind */
+    bool moves;   /* a conversion, a frame or a copy: nothing is computed */
     int32_t parts;
     int32_t layer; /* index into nmi_plan.layers */
     struct nmi_ref refs[NMI_REFS];
@@ -97,6 +98,11 @@ struct nmi_segment {
     bool parallel;       /* threads take passes; else they share each step */
 };
 
+struct nmi_dims {
+    int32_t rank;
+    int64_t dims[NMI_MAX_DIMS];
+};
+
 /* For describe and profile: what was decided about a node and why. */
 struct nmi_layer_note {
     const char *node, *op;
@@ -106,6 +112,7 @@ struct nmi_layer_note {
     double seconds;         /* expected */
     double macs;            /* of one run of the step */
     double sparsity;        /* of the weight, 0..1; -1: no weight */
+    struct nmi_dims out, weight; /* shapes; weight has rank 0 where there is none */
 };
 
 struct nmi_plan_output {
@@ -132,6 +139,7 @@ struct nmi_plan {
     size_t local_offset, local_stride, output_offset;
     void *memory;    /* arena_bytes, 64-byte aligned */
     double seconds;  /* planning took */
+    int32_t measured, cached; /* times that planning took, and found in the cache */
     double expected; /* of one run, in seconds, as measured layer by layer */
 };
 
@@ -144,8 +152,14 @@ nm_status nmi_plan_create(const struct nmi_network *network, const struct nmi_te
                           nm_error *err);
 void nmi_plan_free(struct nmi_plan *plan);
 
-/* JSON: steps, kernels, layouts, candidates and reasons. step_seconds (may be NULL): the profile.
- */
-void nmi_plan_describe(const struct nmi_plan *plan, const double *step_seconds, struct nmi_text *t);
+/* What a run of the plan showed. */
+struct nmi_profile {
+    const double *step_seconds; /* of each step, summed over images */
+    double bound_gflops;        /* of one core (kernels/kernel.h); 0: not known */
+};
+
+/* JSON: steps, kernels, layouts, candidates and reasons; profile may be NULL. */
+void nmi_plan_describe(const struct nmi_plan *plan, const struct nmi_profile *profile,
+                       struct nmi_text *t);
 
 #endif

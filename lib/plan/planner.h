@@ -6,7 +6,7 @@
  *   layer_desc.c  descriptors of kernels
  *   candidates.c  implementations of each layer
  *   frames.c      frames of LANES
- *   measure.c     what each costs, conversions too
+ *   measure.c     what each costs, conversions too (stopwatch.c times one)
  *   choose.c      one implementation for each layer
  *   variants.c    how many images run together, and from which layer on
  *   fuse.c        max-pools that the convolution before them does
@@ -21,7 +21,7 @@
 #include "lib/base/checked.h"
 #include "lib/ops/attrs.h"
 #include "lib/plan/plan.h"
-#include "lib/sparse/csr.h"
+#include "lib/plan/stopwatch.h"
 
 #define NMI_MAX_IMPLS 40
 #define NMI_KIND_NONE (-1)
@@ -104,7 +104,8 @@ struct nmi_planner {
     const struct nmi_tensor *inputs;
     const struct nmi_plan_options *options;
     struct nmi_plan *plan;
-    struct nmi_arena arena; /* temporary */
+    struct nmi_arena arena;       /* temporary */
+    struct nmi_operands operands; /* what implementations are timed on */
     struct nmi_fact *facts;
     struct nmi_value_state *values;
     struct nmi_layer *layers;
@@ -252,8 +253,5 @@ nm_status nmi_plan_memory(struct nmi_planner *p, nm_error *err);
 /* True when the two layouts put the elements of this image at the same places. */
 bool nmi_layout_equivalent(const struct nmi_image *image, const struct nmi_layout *a,
                            const struct nmi_layout *b);
-/* oneDNN object for a layer under a thread count. */
-nm_status nmi_plan_dnnl(int32_t kind, const union nmi_desc *desc, enum nmi_dnnl_algo algo,
-                        int32_t threads, struct nmi_dnnl **object, nm_error *err);
 
 #endif

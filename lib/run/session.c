@@ -36,6 +36,7 @@ struct nmi_session {
     struct planned *plans; /* limits.plans of them */
     uint32_t n_plans, current;
     uint64_t clock;
+    double bound_gflops; /* of one core, measured for the first profile; 0: not yet */
     atomic_flag busy;
 };
 
@@ -66,6 +67,9 @@ static nm_status resolve_options(struct nmi_session *s, const nm_session_options
     if (o->precision != NM_PRECISION_F32 && o->precision != NM_PRECISION_HALF) {
         return nmi_fail(err, NM_EINVAL, "session option precision: %d is none of nm_precision",
                         (int)o->precision);
+    }
+    if (o->effort < -1 || o->effort > 1) {
+        return nmi_fail(err, NM_EINVAL, "session option effort: %d is not in -1..1", o->effort);
     }
     NMI_TRY(nmi_limits_resolve(o->limits, &s->limits, err));
     s->log = (struct nmi_log){o->log, o->log_user};
@@ -349,7 +353,15 @@ static nm_status describe(struct nmi_session *s, nm_describe what, struct nmi_te
                         "the session has no plan yet: call nm_session_prepare or nm_run");
     }
     const struct planned *planned = &s->plans[s->current];
-    nmi_plan_describe(planned->plan, what == NM_DESCRIBE_PROFILE ? planned->step_seconds : NULL, t);
+    if (what == NM_DESCRIBE_PLAN) {
+        nmi_plan_describe(planned->plan, NULL, t);
+        return NM_OK;
+    }
+    if (s->bound_gflops == 0) {
+        s->bound_gflops = nmi_bound_gflops(s->options.isa);
+    }
+    const struct nmi_profile profile = {planned->step_seconds, s->bound_gflops};
+    nmi_plan_describe(planned->plan, &profile, t);
     return NM_OK;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CSR from dense weights: two passes, one to count and one to fill. */
+/* CSR from dense weights: a pass to count and a pass to fill. */
 #include "lib/sparse/csr.h"
 
 #include "lib/base/checked.h"
@@ -16,26 +16,51 @@ int64_t nmi_zeros(const float *w, int64_t n)
     return zeros;
 }
 
-/* Walks the weight in memory order (a transposed weight column by column). pass 0 counts into
- * at[row + 1]; pass 1 stores at at[row]++. */
-static void walk(const struct nmi_csr_source *s, int32_t *at, int32_t *col, float *val)
+/* The transposed weight, column by column. Without col: counts into at[row + 1]; else stores at
+ * at[row]++. */
+static void walk_columns(const struct nmi_csr_source *s, int32_t *at, int32_t *col, float *val)
 {
-    const int32_t outer = s->transposed ? s->cols : s->rows;
-    const int32_t inner = s->transposed ? s->rows : s->cols;
     const float *w = s->w;
-    for (int32_t i = 0; i < outer; i++) {
-        for (int32_t j = 0; j < inner; j++) {
+    for (int32_t i = 0; i < s->cols; i++) {
+        for (int32_t r = 0; r < s->rows; r++) {
             const float v = *w++;
             if (v == 0.0f && !s->keep_zeros) {
                 continue;
             }
-            const int32_t r = s->transposed ? j : i;
-            if (val == NULL) {
+            if (col == NULL) {
                 at[r + 1]++;
             } else {
-                col[at[r]] = s->transposed ? i : j;
-                val[at[r]++] = s->scale != NULL ? s->scale[r] * v : v;
+                col[at[r]] = i;
+                val[at[r]++] = v;
             }
+        }
+    }
+}
+
+static void count_rows(const struct nmi_csr_source *s, int32_t *start)
+{
+    if (s->transposed) {
+        walk_columns(s, start, NULL, NULL);
+        return;
+    }
+    for (int32_t r = 0; r < s->rows; r++) {
+        const int64_t zeros = nmi_zeros(s->w + (int64_t)r * s->cols, s->cols);
+        start[r + 1] = s->keep_zeros ? s->cols : s->cols - (int32_t)zeros;
+    }
+}
+
+/* Zeros are written too, and the next element over them: where they are cannot be foretold, so a
+ * branch would cost more. One entry of room is needed behind the last. */
+static void fill_rows(const struct nmi_csr_source *s, int32_t *col, float *val)
+{
+    const float *w = s->w;
+    int64_t at = 0;
+    for (int32_t r = 0; r < s->rows; r++, w += s->cols) {
+        const float scale = s->scale != NULL ? s->scale[r] : 1.0f;
+        for (int32_t i = 0; i < s->cols; i++) {
+            col[at] = i;
+            val[at] = scale * w[i];
+            at += w[i] != 0.0f || s->keep_zeros;
         }
     }
 }
@@ -51,7 +76,8 @@ nm_status nmi_csr_build(const struct nmi_csr_source *source, struct nmi_csr *csr
         return nmi_fail(err, NM_ELIMIT, "a sparse weight has %lld nonzeros, at most 2147483647",
                         (long long)nnz);
     }
-    if (!nmi_mul((size_t)nnz, sizeof(int32_t) + sizeof(float), &entries) ||
+    const size_t room = (size_t)nnz + 1;
+    if (!nmi_mul(room, sizeof(int32_t) + sizeof(float), &entries) ||
         !nmi_add(entries, 2 * starts, &bytes)) {
         return nmi_fail_memory(err, SIZE_MAX, "a sparse weight");
     }
@@ -60,15 +86,19 @@ nm_status nmi_csr_build(const struct nmi_csr_source *source, struct nmi_csr *csr
         return nmi_fail_memory(err, bytes, "a sparse weight");
     }
     float *val = (float *)(void *)block;
-    int32_t *col = (int32_t *)(void *)(block + (size_t)nnz * sizeof(float));
-    int32_t *start = col + nnz, *next = start + source->rows + 1;
+    int32_t *col = (int32_t *)(void *)(block + room * sizeof(float));
+    int32_t *start = col + room, *next = start + source->rows + 1;
     memset(start, 0, starts);
-    walk(source, start, NULL, NULL);
+    count_rows(source, start);
     for (int32_t r = 0; r < source->rows; r++) {
         start[r + 1] += start[r];
     }
-    memcpy(next, start, starts);
-    walk(source, next, col, val);
+    if (source->transposed) {
+        memcpy(next, start, starts);
+        walk_columns(source, next, col, val);
+    } else {
+        fill_rows(source, col, val);
+    }
     *csr = (struct nmi_csr){source->rows, source->cols, nnz, start, col, val};
     *memory = block;
     return nmi_csr_verify(csr, err);

@@ -181,6 +181,11 @@ START_TEST(session_options_out_of_range_refused)
         o.isa = (nm_isa)isa;
         EXPECT(NM_EINVAL, "isa", use_session(&o, &err));
     }
+    o.isa = NM_ISA_AUTO;
+    for (o.effort = -2; o.effort <= 2; o.effort += 4) {
+        EXPECT(NM_EINVAL, "effort", use_session(&o, &err));
+    }
+    o.effort = 0;
     if (nm_isa_best() < NM_ISA_AVX512) {
         o.isa = NM_ISA_AVX512;
         EXPECT(NM_EUNSUPPORTED, nm_isa_name(nm_isa_best()), use_session(&o, &err));

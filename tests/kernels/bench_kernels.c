@@ -133,7 +133,7 @@ static struct result bench_conv(const struct nmi_conv_desc *d, nm_isa isa, doubl
 
 static void bench_convs(nm_isa isa, double sparsity, int32_t batch)
 {
-    const double bound = bench_bound(isa);
+    const double bound = nmi_bound_gflops(isa);
     double first = 0, best = 0, work = 0;
     printf("bound %.0f GFLOP/s; ms per image\n%-20s %2s %8s %8s  %-16s %7s %6s\n", bound, "layer",
            "x", "guess", "best", "blocking", "GF/s", "bound");

@@ -109,6 +109,7 @@ START_TEST(help_and_usage_have_their_exit_codes)
         ck_assert_str_eq(out, "");
     }
     call(2, "bench x.onnx --isa sse");
+    call(2, "bench x.onnx --effort 2");
     call(2, "bench");
     call(0, "version --json");
     cJSON_Delete(parsed());
@@ -221,6 +222,28 @@ START_TEST(inspect_shows_every_stage)
 }
 END_TEST
 
+/* Every convolution has its kernel, shapes, time and rate. */
+static void expect_layers(const cJSON *top)
+{
+    const cJSON *layer;
+    int convolutions = 0;
+    ck_assert(number(top, "arena_bytes") > 0.0 && number(top, "bound_gflops") >= 0.0);
+    ck_assert(number(top, "packed_weight_bytes") >= 0.0);
+    ck_assert(cJSON_IsBool(cJSON_GetObjectItem(top, "plan_cached")));
+    cJSON_ArrayForEach(layer, cJSON_GetObjectItem(top, "layers"))
+    {
+        ck_assert(number(layer, "ms") >= 0.0 && number(layer, "moving_ms") >= 0.0);
+        if (strcmp(cJSON_GetObjectItem(layer, "op")->valuestring, "Conv") == 0) {
+            convolutions++;
+            ck_assert(cJSON_IsString(cJSON_GetObjectItem(layer, "kernel")));
+            ck_assert_int_eq(cJSON_GetArraySize(cJSON_GetObjectItem(layer, "shape")), 4);
+            ck_assert_int_eq(cJSON_GetArraySize(cJSON_GetObjectItem(layer, "weight")), 4);
+            ck_assert(number(layer, "gflops") > 0.0 && number(layer, "sparsity") >= 0.0);
+        }
+    }
+    ck_assert_int_gt(convolutions, 20);
+}
+
 START_TEST(bench_json_has_its_keys)
 {
     call(0, "bench builtin:mobilenet_v1 --shape 3x32x32 --seconds 0.05 --json");
@@ -229,10 +252,15 @@ START_TEST(bench_json_has_its_keys)
     ck_assert(number(ms, "median") > 0.0 && number(ms, "p99") >= number(ms, "p90"));
     ck_assert(fabs(number(top, "items_per_second") * number(ms, "median") / 1e3 - 1.0) < 1e-6);
     ck_assert(number(top, "plan_seconds") >= 0.0 && number(top, "peak_rss_mib") > 1.0);
+    expect_layers(top);
     cJSON_Delete(top);
     call(0, "bench %s -b 1,3 -t 1,2 --seconds 0.02 --json", small_net());
     top = parsed();
     ck_assert_int_eq(cJSON_GetArraySize(cJSON_GetObjectItem(top, "cases")), 4);
+    cJSON_Delete(top);
+    call(0, "bench %s --effort -1 --cache none --seconds 0.02 --json", small_net());
+    top = parsed();
+    ck_assert(cJSON_IsFalse(cJSON_GetObjectItem(top, "plan_cached")));
     cJSON_Delete(top);
     call(0, "bench %s --sparsity 0.9 --compare --seconds 0.05 --json", small_net());
     top = parsed();

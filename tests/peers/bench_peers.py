@@ -139,7 +139,9 @@ class Child:
             env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.info = self.reply()
         self.count = 1
-        probe = self.round()  # more warm-up
+        probe = self.info["first_run_s"]
+        if probe < LONG:
+            probe = self.round()  # more warm-up
         self.count = max(args.min_iterations, round(args.round_seconds / probe))
         self.rounds.clear()
 
@@ -167,7 +169,8 @@ class Child:
 class Command:
     """Any program that prints JSON with items_per_second; one start per round.
 
-    The template may begin with NAME=; without it the program's file name is the name.
+    The template may begin with NAME=; without it the program's file name is the name. A
+    peak_rss_mib, load_seconds and plan_seconds in its answer go into the table too.
     """
 
     def __init__(self, template, model, args, batch, folder):
@@ -181,20 +184,26 @@ class Command:
         self.cores = set(args.cores)
         self.info["command"] = text
         if args.check:  # one run on the engines' own input, its output compared like theirs
-            subprocess.run(shlex.split(args.check.format(
+            self.start(shlex.split(args.check.format(
                 model=model, x=os.path.join(folder, "x.npy"),
-                y=os.path.join(folder, self.name + ".npy"))), check=True, capture_output=True)
-        self.round()  # warm-up
-        self.rounds.clear()
+                y=os.path.join(folder, self.name + ".npy"))))
+        else:
+            self.round()  # warm-up
+            self.rounds.clear()
+
+    def start(self, argv):
+        done = subprocess.run(argv, text=True, capture_output=True,
+                              preexec_fn=lambda: os.sched_setaffinity(0, self.cores))
+        if done.returncode:
+            raise RuntimeError(f"exit status {done.returncode}: {last_line(done.stderr)}")
+        return done.stdout
 
     def round(self):
-        done = subprocess.run(self.argv, text=True, capture_output=True,
-                              preexec_fn=lambda: os.sched_setaffinity(0, self.cores))
-        start = done.stdout.find("{")
-        if done.returncode or start < 0:
-            raise RuntimeError(f"exit status {done.returncode}: {last_line(done.stderr)}")
-        answer, _ = json.JSONDecoder().raw_decode(done.stdout[start:])
+        text = self.start(self.argv)
+        answer, _ = json.JSONDecoder().raw_decode(text[text.index("{"):])
         self.rounds.append([1e3 * self.batch / answer["items_per_second"]])
+        self.info["load_s"] = answer.get("load_seconds", 0) + answer.get("plan_seconds", 0)
+        self.info["peak_mib"] = max(self.info.get("peak_mib", 0), answer.get("peak_rss_mib", 0))
 
     def close(self):
         pass
@@ -221,12 +230,12 @@ def summary(engine, batch):
             "iterations": len(every), "round_medians_ms": medians, **engine.info}
 
 
-def check(rows, folder):
+def check(rows, folder, baseline):
     """Largest difference from the baseline's output, relative to max|y|."""
     def output(name):
         path = os.path.join(folder, name + ".npy")
         return np.load(path) if os.path.exists(path) else None
-    base = output(BASELINE)
+    base = output(baseline)
     for row in rows:
         y = output(row["engine"])
         if y is None or base is None:
@@ -263,8 +272,8 @@ def bench(model, batch, pythons, args):
             for engine in engines:
                 engine.close()
         rows = [summary(e, batch) for e in engines]
-        check(rows, folder)
-    base = next((r["round_medians_ms"] for r in rows if r["engine"] == BASELINE), [])
+        check(rows, folder, args.baseline)
+    base = next((r["round_medians_ms"] for r in rows if r["engine"] == args.baseline), [])
     for row in rows:  # round by round, so that drift cancels
         ratios = [b / ms for b, ms in zip(base, row["round_medians_ms"])]
         if ratios:
@@ -330,6 +339,8 @@ def main():
                    help=f"of {', '.join(ENGINES)} (default {DEFAULT_ENGINES})")
     p.add_argument("--cmd", action="append", default=[],
                    help="[NAME=]command as one more engine ({model} {batch} {threads} {seconds})")
+    p.add_argument("--baseline", default=BASELINE,
+                   help=f"the engine that the others are compared with (default {BASELINE})")
     p.add_argument("--check", help="how a --cmd engine writes its output for the common input "
                                    "({model}, {x} and {y}: .npy files); compared like the rest")
     p.add_argument("--python", action="append", default=[],

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { ENTRIES = 300 };
@@ -128,6 +129,48 @@ START_TEST(two_writers_merge)
 }
 END_TEST
 
+enum { WRITERS = 4, SAVES = 12 };
+
+/* A process that reads, adds an entry and writes again, over and over. */
+static int write_along(const char *path, int first)
+{
+    for (int i = first; i < first + SAVES; i++) {
+        struct nmi_cache c = read_cache(path);
+        add(&c, i, i + 1);
+        nmi_cache_save(&c, path, &log_here);
+        nmi_cache_free(&c);
+    }
+    return warnings;
+}
+
+START_TEST(processes_that_write_at_once_lose_nothing)
+{
+    const char *path = fresh("cache");
+    pid_t writers[WRITERS];
+    for (int i = 0; i < WRITERS; i++) {
+        writers[i] = fork();
+        ck_assert_int_ge(writers[i], 0);
+        if (writers[i] == 0) {
+            _exit(write_along(path, i * SAVES) != 0);
+        }
+    }
+    for (int i = 0; i < WRITERS; i++) {
+        int status = 0, done = 0;
+        while ((done = waitpid(writers[i], &status, WNOHANG)) == 0) {
+            struct nmi_cache c = read_cache(path); /* whole at any moment */
+            nmi_cache_free(&c);
+        }
+        ck_assert_int_eq(done, writers[i]);
+        ck_assert_int_eq(status, 0);
+    }
+    ck_assert_int_eq(warnings, 0);
+    struct nmi_cache c = read_cache(path);
+    ck_assert_uint_eq(c.count, WRITERS * SAVES);
+    expect(&c, 0, WRITERS * SAVES);
+    nmi_cache_free(&c);
+}
+END_TEST
+
 START_TEST(nothing_new_nothing_written)
 {
     const char *path = fresh("cache");
@@ -235,6 +278,7 @@ int main(void)
     tcase_add_test(t, saved_entries_come_back);
     tcase_add_test(t, added_first_time_stays_and_nonsense_is_dropped);
     tcase_add_test(t, two_writers_merge);
+    tcase_add_test(t, processes_that_write_at_once_lose_nothing);
     tcase_add_test(t, nothing_new_nothing_written);
     tcase_add_test(t, damaged_or_cut_anywhere_counts_as_empty);
     tcase_add_test(t, damaged_file_is_replaced_by_the_next_save);

@@ -3,7 +3,6 @@
 #include "lib/base/cpu.h"
 #include "lib/base/mem.h"
 
-#include <immintrin.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -34,71 +33,6 @@ float *bench_floats(size_t bytes)
         p[i] = bench_uniform() - 0.5f;
     }
     return p;
-}
-
-/* ---- the bound ---------------------------------------------------------------------------- */
-
-enum { TILE = 14, PANEL = 24 << 10, ROUNDS = 400 };
-
-__attribute__((target("avx512f"))) static void fma_512(const float *panel, const float *w)
-{
-    __m512 acc[TILE];
-    for (int t = 0; t < TILE; t++) {
-        acc[t] = _mm512_setzero_ps();
-    }
-    for (size_t i = 0; i + TILE * 16 <= PANEL / 4; i += TILE * 16) {
-        const __m512 v = _mm512_set1_ps(w[i]);
-#pragma GCC unroll 14
-        for (int t = 0; t < TILE; t++) {
-            acc[t] = _mm512_fmadd_ps(v, _mm512_load_ps(panel + i + t * 16), acc[t]);
-        }
-    }
-#pragma GCC unroll 14
-    for (int t = 0; t < TILE; t++) {
-        __asm__ volatile("" : : "v"(acc[t]));
-    }
-}
-
-__attribute__((target("avx2,fma"))) static void fma_256(const float *panel, const float *w)
-{
-    __m256 acc[TILE];
-    for (int t = 0; t < TILE; t++) {
-        acc[t] = _mm256_setzero_ps();
-    }
-    for (size_t i = 0; i + TILE * 8 <= PANEL / 4; i += TILE * 8) {
-        const __m256 v = _mm256_set1_ps(w[i]);
-#pragma GCC unroll 14
-        for (int t = 0; t < TILE; t++) {
-            acc[t] = _mm256_fmadd_ps(v, _mm256_load_ps(panel + i + t * 8), acc[t]);
-        }
-    }
-#pragma GCC unroll 14
-    for (int t = 0; t < TILE; t++) {
-        __asm__ volatile("" : : "x"(acc[t]));
-    }
-}
-
-/* GFLOP/s. */
-double bench_bound(nm_isa isa)
-{
-    float *panel = bench_floats(PANEL), *w = bench_floats(PANEL);
-    const size_t step = TILE * (size_t)nmi_isa_lanes(isa);
-    double best = 1e9;
-    for (int k = 0; k < 30; k++) {
-        const double begin = nmi_now();
-        for (int i = 0; i < ROUNDS; i++) {
-            if (isa == NM_ISA_AVX512) {
-                fma_512(panel, w);
-            } else {
-                fma_256(panel, w);
-            }
-        }
-        const double seconds = nmi_now() - begin;
-        best = seconds < best ? seconds : best;
-    }
-    nmi_free(panel);
-    nmi_free(w);
-    return 2.0 * (double)(PANEL / 4 / step * step) * ROUNDS / best * 1e-9;
 }
 
 /* ---- timing ------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the benches of kernels share: random data, the core's bound, the time of one kernel. */
+/* What the benches of kernels share: random data, the time of one kernel. */
 #ifndef NM_TESTS_SUPPORT_BENCH_CASE_H
 #define NM_TESTS_SUPPORT_BENCH_CASE_H
 
@@ -9,9 +9,6 @@ float bench_uniform(void); /* in [0, 1) */
 /* Memory or the end of the program. */
 void *bench_alloc(size_t bytes);
 float *bench_floats(size_t bytes); /* in [-1/2, 1/2) */
-
-/* GFLOP/s of multiply-adds whose operand is in L1, one broadcast for 14 of them. */
-double bench_bound(nm_isa isa);
 
 struct bench_job {
     const struct nmi_kernel *kernel;

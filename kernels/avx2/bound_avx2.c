@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The bound of a core. */
+#define VL 8
+#include "kernels/simd/bound.inc"
