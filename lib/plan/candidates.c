@@ -448,6 +448,9 @@ static bool eltwise_fits(const struct nmi_planner *p, const struct nmi_layer *la
     if (layer->desc.eltwise.period == 0 || k == NMI_PLAIN) {
         return true;
     }
+    if (k == NMI_LANES && nmi_layer_ipv(p, layer) > 1) {
+        return false; /* a vector meets the factors of several images */
+    }
     const struct nmi_tensor b = nmi_layer_tensor(p, layer, v);
     const int32_t block = k == NMI_BLOCK16 ? 16 : k == NMI_BLOCK8 ? 8 : 1;
     int64_t n = 1, channels = b.rank >= 3 ? b.dims[b.rank - 3] : 1;

@@ -91,12 +91,30 @@ static struct nmi_ref place_of(struct nmi_planner *p, int32_t concat)
     struct nmi_layer *layer = &p->layers[concat];
     if (layer->place.base == NMI_BASE_NONE) {
         const struct nmi_layout y = layout_of(p, layer);
-        layer->place = nmi_value_place(p, concat, layer->node->outputs[0], &y);
+        layer->place = nmi_fresh_place(p, concat, layer->node->outputs[0], &y);
         if (layer->place.base == NMI_BASE_BUFFER) {
             p->buffers[layer->place.index].shared = true;
         }
     }
     return layer->place;
+}
+
+/* The Concat whose output holds that of this one, at *offset; itself when it is at home nowhere. */
+static int32_t outermost(const struct nmi_planner *p, int32_t concat, size_t *offset)
+{
+    for (;;) {
+        const struct nmi_value_state *y = &p->values[p->layers[concat].node->outputs[0]];
+        const struct nmi_layout own = layout_of(p, &p->layers[concat]);
+        if (p->layers[concat].place.base != NMI_BASE_NONE || y->home == NMI_NONE) {
+            return concat;
+        }
+        const struct nmi_layout its = layout_of(p, &p->layers[y->home]);
+        if (!nmi_layout_same(&own, &its)) {
+            return concat;
+        }
+        *offset += y->home_offset;
+        concat = y->home;
+    }
 }
 
 bool nmi_home_place(struct nmi_planner *p, int32_t value, const struct nmi_layout *layout,
@@ -112,8 +130,9 @@ bool nmi_home_place(struct nmi_planner *p, int32_t value, const struct nmi_layou
         return false;
     }
     v->home = NMI_NONE; /* one form only */
-    *place = place_of(p, home);
-    place->offset += v->home_offset;
+    size_t offset = v->home_offset;
+    *place = place_of(p, outermost(p, home, &offset));
+    place->offset += offset;
     return true;
 }
 
@@ -126,7 +145,10 @@ nm_status nmi_emit_concat(struct nmi_planner *p, int32_t layer, nm_error *err)
 {
     const struct nmi_layer *l = &p->layers[layer];
     const struct nmi_layout y_layout = layout_of(p, l);
-    const struct nmi_ref y = place_of(p, layer);
+    size_t offset = 0;
+    struct nmi_ref y = place_of(p, outermost(p, layer, &offset));
+    y.offset += offset;
+    p->values[l->node->outputs[0]].home = NMI_NONE;
     struct nmi_ref to = y;
     for (int32_t k = 0; k < l->node->n_inputs; k++) {
         struct nmi_form x;

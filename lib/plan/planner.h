@@ -23,7 +23,7 @@
 #include "lib/plan/plan.h"
 #include "lib/plan/stopwatch.h"
 
-#define NMI_MAX_IMPLS 32
+#define NMI_MAX_IMPLS 40
 #define NMI_KIND_NONE (-1)
 
 /* One way to run a layer. in_kind, out_kind: enum nmi_layout_kind of its image operands (PLAIN for
@@ -227,8 +227,11 @@ nm_status nmi_get_form(struct nmi_planner *p, int32_t layer, int32_t value,
 /* Registers out 0 of a layer, fills its frame, and makes the row-major form that borders need. */
 nm_status nmi_put_form(struct nmi_planner *p, int32_t layer, int32_t value,
                        const struct nmi_layout *layout, struct nmi_ref ref, nm_error *err);
-/* Where a new value goes: the caller's output when it can lie there, else a buffer. */
+/* Where a new value goes: its home; the caller's output when it can lie there; else a buffer. */
 struct nmi_ref nmi_value_place(struct nmi_planner *p, int32_t layer, int32_t value,
+                               const struct nmi_layout *layout);
+/* The same for a value without a home. */
+struct nmi_ref nmi_fresh_place(struct nmi_planner *p, int32_t layer, int32_t value,
                                const struct nmi_layout *layout);
 /* Parts and scratch of a kernel step, and oneDNN objects (one for each thread that may run the step
  * at the same time) and scratch of the other kind; step must be the newest. */
