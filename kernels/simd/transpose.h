@@ -25,6 +25,19 @@ INLINE void store_some(float *p, int32_t n, V v)
 }
 
 #if VL == 16
+/* 4 x 4 of 128 bits, to every fourth vector. */
+INLINE void transpose_quads(V r0, V r1, V r2, V r3, V *to)
+{
+    const V a = _mm512_shuffle_f32x4(r0, r1, 0x88);
+    const V b = _mm512_shuffle_f32x4(r0, r1, 0xdd);
+    const V c = _mm512_shuffle_f32x4(r2, r3, 0x88);
+    const V d = _mm512_shuffle_f32x4(r2, r3, 0xdd);
+    to[0] = _mm512_shuffle_f32x4(a, c, 0x88);
+    to[8] = _mm512_shuffle_f32x4(a, c, 0xdd);
+    to[4] = _mm512_shuffle_f32x4(b, d, 0x88);
+    to[12] = _mm512_shuffle_f32x4(b, d, 0xdd);
+}
+
 INLINE void transpose(V r[16])
 {
     V t[16];
@@ -40,15 +53,28 @@ INLINE void transpose(V r[16])
         t[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(b, d));
     }
     UNROLL
-    for (int i = 0; i < 4; i++) { /* 4 x 4 of 128 bits */
-        const V a = _mm512_shuffle_f32x4(t[i], t[i + 4], 0x88);
-        const V b = _mm512_shuffle_f32x4(t[i], t[i + 4], 0xdd);
-        const V c = _mm512_shuffle_f32x4(t[i + 8], t[i + 12], 0x88);
-        const V d = _mm512_shuffle_f32x4(t[i + 8], t[i + 12], 0xdd);
-        r[i] = _mm512_shuffle_f32x4(a, c, 0x88);
-        r[i + 8] = _mm512_shuffle_f32x4(a, c, 0xdd);
-        r[i + 4] = _mm512_shuffle_f32x4(b, d, 0x88);
-        r[i + 12] = _mm512_shuffle_f32x4(b, d, 0xdd);
+    for (int i = 0; i < 4; i++) {
+        transpose_quads(t[i], t[i + 4], t[i + 8], t[i + 12], r + i);
+    }
+}
+
+/* Of VL / 2 rows of as many pairs. */
+INLINE void transpose_pairs(V r[8])
+{
+    V even[4], odd[4];
+    UNROLL
+    for (int i = 0; i < 4; i++) {
+        const __m512d a = _mm512_castps_pd(r[2 * i]), b = _mm512_castps_pd(r[2 * i + 1]);
+        even[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+        odd[i] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+    }
+    V to[16];
+    transpose_quads(even[0], even[1], even[2], even[3], to);
+    transpose_quads(odd[0], odd[1], odd[2], odd[3], to + 1);
+    UNROLL
+    for (int i = 0; i < 4; i++) {
+        r[2 * i] = to[4 * i];
+        r[2 * i + 1] = to[4 * i + 1];
     }
 }
 #else
@@ -70,6 +96,23 @@ INLINE void transpose(V r[8])
     for (int i = 0; i < 4; i++) {
         r[i] = _mm256_permute2f128_ps(t[i], t[i + 4], 0x20);
         r[i + 4] = _mm256_permute2f128_ps(t[i], t[i + 4], 0x31);
+    }
+}
+
+/* Of VL / 2 rows of as many pairs. */
+INLINE void transpose_pairs(V r[4])
+{
+    V t[4];
+    UNROLL
+    for (int i = 0; i < 4; i += 2) {
+        const __m256d a = _mm256_castps_pd(r[i]), b = _mm256_castps_pd(r[i + 1]);
+        t[i] = _mm256_castpd_ps(_mm256_unpacklo_pd(a, b));
+        t[i + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(a, b));
+    }
+    UNROLL
+    for (int i = 0; i < 2; i++) {
+        r[i] = _mm256_permute2f128_ps(t[i], t[i + 2], 0x20);
+        r[i + 2] = _mm256_permute2f128_ps(t[i], t[i + 2], 0x31);
     }
 }
 #endif

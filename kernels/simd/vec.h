@@ -12,6 +12,11 @@
 
 #define VB ((int64_t)VL * 4) /* bytes of a vector */
 
+/* Element i (0..3, a constant) of each run of four: after LD4 a broadcast that occupies no load
+ * port. */
+#define PICK(v, i) \
+    ((i) == 0 ? PICK_(v, 0) : (i) == 1 ? PICK_(v, 1) : (i) == 2 ? PICK_(v, 2) : PICK_(v, 3))
+
 #if VL == 16
 #define ISA_NAME avx512
 #define ISA NM_ISA_AVX512
@@ -45,6 +50,8 @@ typedef __mmask16 VM;
 #define PERMUTE(v, i) _mm512_permutexvar_ps(i, v)
 #define GATHER(p, i) _mm512_i32gather_ps(i, p, 4)
 #define GATHER_MASK(old, p, i, m) _mm512_mask_i32gather_ps(old, m, i, p, 4)
+#define LD4(p) _mm512_broadcast_f32x4(_mm_loadu_ps(p)) /* four floats repeated */
+#define PICK_(v, i) _mm512_permute_ps(v, (i) * 0x55)
 #define LD_U16(p) _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(p)))
 #define ROUND_INT(v) _mm512_cvtps_epi32(v)
 #define TO_FLOAT(i) _mm512_cvtepi32_ps(i)
@@ -82,6 +89,8 @@ typedef __m256 VM;
 #define PERMUTE(v, i) _mm256_permutevar8x32_ps(v, i)
 #define GATHER(p, i) _mm256_i32gather_ps(p, i, 4)
 #define GATHER_MASK(old, p, i, m) _mm256_mask_i32gather_ps(old, p, i, m, 4)
+#define LD4(p) _mm256_broadcast_ps((const __m128 *)(const void *)(p))
+#define PICK_(v, i) _mm256_permute_ps(v, (i) * 0x55)
 #define LD_U16(p) _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(p)))
 #define ROUND_INT(v) _mm256_cvtps_epi32(v)
 #define TO_FLOAT(i) _mm256_cvtepi32_ps(i)

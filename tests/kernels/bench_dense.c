@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Speed of our own dense convolutions on one core, each layer alone, against oneDNN.
- * usage: bench_dense [avx512|avx2] [BATCH] [NET]. Milliseconds per image of the first guess and of the
+ * usage: bench_dense [avx512|avx2] [BATCH] [LAYER]. Milliseconds per image of the first guess and of the
  * best blocking (tr/tc/icb), GFLOP/s as of a direct convolution, percent of the core's bound that
  * the products alone would take, and oneDNN's direct and Winograd convolutions (without the pool).
  * NM_BENCH_ALL=1 shows every blocking.
@@ -28,7 +28,8 @@ static const struct shape shapes[] = {
     {"vgg", 512, 512, 3, 1, 28, 2},  {"vgg", 512, 512, 3, 1, 14, 0},
     {"vgg", 512, 512, 3, 1, 14, 2},  {"resnet", 64, 64, 3, 1, 56, 0},
     {"resnet", 128, 128, 3, 1, 28, 0}, {"resnet", 256, 256, 3, 1, 14, 0},
-    {"resnet", 512, 512, 3, 1, 7, 0}};
+    {"resnet", 512, 512, 3, 1, 7, 0}, {"resnet", 64, 3, 7, 2, 224, 0},
+    {"resnet", 64, 3, 7, 2, 224, 3}};
 
 static uint8_t block_of(nm_isa isa)
 {
@@ -165,8 +166,15 @@ static double product_flops(const struct nmi_conv_desc *d, const struct shape *s
     return 2.0 * (out + taps - 1) * (out + taps - 1) * tiles * channels * d->y.c * d->x.n;
 }
 
-static void bench_layer(const struct shape *s, nm_isa isa, int32_t batch, double bound)
+static void bench_layer(const struct shape *s, nm_isa isa, int32_t batch, double bound,
+                        const char *only)
 {
+    char name[40], how[24];
+    snprintf(name, sizeof name, "%s %dx%d/%d@%d%s", s->net, s->oc, s->ic, s->stride, s->size,
+             s->pool ? " P" : "");
+    if (!strstr(name, only)) {
+        return;
+    }
     const struct nmi_conv_desc d = conv_of(s, isa, batch);
     struct bench_job job = bench_job_make(NMI_KIND_CONV, isa, (union nmi_desc){.conv = d});
     struct data data = data_make(&d);
@@ -180,9 +188,6 @@ static void bench_layer(const struct shape *s, nm_isa isa, int32_t batch, double
     const double winograd = dnnl_time(d, NMI_DNNL_WINOGRAD, &data);
     const struct nmi_blocking *b = &job.desc.conv.blocking;
     const double flops = 2.0 * s->k * s->k * size * size * s->ic * s->oc * batch;
-    char name[40], how[24];
-    snprintf(name, sizeof name, "%s %dx%d/%d@%d%s", s->net, s->oc, s->ic, s->stride, s->size,
-             s->pool ? " P" : "");
     snprintf(how, sizeof how, "%d/%d/%d", b->tr, b->tc, b->icb);
     printf("%-24s %8.3f %8.3f  %-10s %6.0f %5.0f%% %8.3f %8.3f\n", name, first * 1e3 / batch,
            own * 1e3 / batch, how, flops / own * 1e-9,
@@ -208,9 +213,7 @@ int main(int argc, char **argv)
            bound, batch, "layer", "guess", "best", "blocking", "GF/s", "bound", "direct",
            "winograd");
     for (size_t i = 0; i < NMI_COUNT(shapes); i++) {
-        if (strstr(shapes[i].net, only)) {
-            bench_layer(&shapes[i], isa, batch, bound);
-        }
+        bench_layer(&shapes[i], isa, batch, bound, only);
     }
     nmi_threads_restore(before);
     return 0;

@@ -84,7 +84,9 @@ static struct nmi_conv_desc random_conv(int32_t vl)
     do {
         random_window(&d);
         d.groups = case_random(0, 2) ? 1 : case_random(1, 20);
-        const int32_t icg = case_random(1, d.groups > 1 ? 3 : 40), ocg = case_random(1, 40);
+        const bool many = d.kh * d.kw == 1 && d.groups == 1 && case_random(0, 1);
+        const int32_t icg = case_random(1, d.groups > 1 ? 3 : 40);
+        const int32_t ocg = case_random(1, 40) + (many ? 110 : 0); /* around NMI_SP_COPY_ROWS */
         d.x = case_plain(case_random(1, 3) == 1 ? case_random(1, 33) : case_random(1, 2),
                          icg * d.groups, case_random(1, 30), case_random(1, 30));
         d.y = d.x;

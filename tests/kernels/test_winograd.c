@@ -17,7 +17,7 @@ static int32_t vl;
 static struct nmi_act random_act(void)
 {
     static const struct nmi_act acts[] = {
-        {NMI_ACT_NONE, 0, 0},       {NMI_ACT_RELU, 0, 0},    {NMI_ACT_CLIP, 0.5f, 6.0f},
+        {NMI_ACT_NONE, 0, 0},       {NMI_ACT_RELU, 0, 0},    {NMI_ACT_CLIP, 0.5f, 20.0f},
         {NMI_ACT_LEAKY, 0.1f, 0},   {NMI_ACT_SIGMOID, 0, 0}, {NMI_ACT_HARDSWISH, 0, 0},
         {NMI_ACT_SWISH, 0, 0}};
     return acts[case_random(0, (int32_t)NMI_COUNT(acts) - 1)];
@@ -28,11 +28,10 @@ static struct nmi_conv_desc random_conv(void)
     struct nmi_conv_desc d = {.groups = 1, .kh = 3, .kw = 3, .stride_h = 1, .stride_w = 1,
                               .dil_h = 1, .dil_w = 1, .act = random_act()};
     const int32_t most = case_random(0, 3) ? 40 : 150, size = case_random(0, 3) ? 12 : 30;
-    const int32_t low = case_random(0, 4) ? 0 : 3; /* pads beyond the window too */
     int32_t h, w;
     do {
         for (int i = 0; i < 4; i++) {
-            d.pad[i] = case_random(0, 1 + low);
+            d.pad[i] = case_random(0, 2);
         }
         d.x = case_plain(case_random(0, 2) ? 1 : case_random(2, 4), case_random(1, most),
                          case_random(1, size), case_random(1, size));
@@ -51,6 +50,54 @@ static struct nmi_conv_desc random_conv(void)
     d.blocking = (struct nmi_blocking){.tr = (int16_t)(case_random(0, 1) ? 4 : 2),
                                        .tc = (int16_t)case_random(1, 40),
                                        .icb = vl * case_random(1, 4)};
+    return d;
+}
+
+/* Every extent along the way is at least one. */
+static bool stem_fits(const struct nmi_conv_desc *d)
+{
+    const int32_t h = d->x.h + d->pad[0] + d->pad[2] - d->kh;
+    const int32_t w = d->x.w + d->pad[1] + d->pad[3] - d->kw;
+    const struct nmi_conv_pool *p = &d->pool;
+    return h >= 0 && w >= 0 && d->y.h >= 1 && d->y.w >= 1 &&
+           (!p->kh || (h / 2 + 1 + p->pad[0] + p->pad[2] >= p->kh &&
+                       w / 2 + 1 + p->pad[1] + p->pad[3] >= p->kw));
+}
+
+/* A first layer of stride 2 from plain images, with any pool that keeps every window in the map. */
+static struct nmi_conv_desc random_stem(void)
+{
+    struct nmi_conv_desc d = {.groups = 1, .stride_h = 2, .stride_w = 2, .dil_h = 1, .dil_w = 1,
+                              .act = random_act(), .bias = case_random(0, 1)};
+    const int32_t size = case_random(0, 3) ? 40 : 90, even = 2 * case_random(3, 4);
+    struct nmi_conv_pool *p = &d.pool;
+    int32_t h, w;
+    do {
+        d.kh = even - case_random(0, 1);
+        d.kw = even - case_random(0, 1);
+        for (int i = 0; i < 4; i++) {
+            d.pad[i] = case_random(0, (i % 2 ? d.kw : d.kh) - 1);
+        }
+        d.x = case_plain(case_random(0, 2) ? 1 : case_random(2, 4), case_random(1, 4),
+                         case_random(1, size), case_random(1, size));
+        h = (d.x.h + d.pad[0] + d.pad[2] - d.kh) / 2 + 1;
+        w = (d.x.w + d.pad[1] + d.pad[3] - d.kw) / 2 + 1;
+        *p = (struct nmi_conv_pool){0};
+        if (case_random(0, 1)) {
+            const bool usual = case_random(0, 1);
+            p->kh = usual ? 3 : case_random(1, 4);
+            p->kw = usual ? 3 : case_random(1, 4);
+            p->stride_h = case_random(1, p->kh);
+            p->stride_w = case_random(1, p->kw);
+            for (int i = 0; i < 4; i++) {
+                p->pad[i] = case_random(0, (i % 2 ? p->kw : p->kh) - 1);
+            }
+            h = (h + p->pad[0] + p->pad[2] - p->kh) / p->stride_h + 1;
+            w = (w + p->pad[1] + p->pad[3] - p->kw) / p->stride_w + 1;
+        }
+        d.y = case_plain(d.x.n, case_random(1, case_random(0, 1) ? 70 : 130), h, w);
+    } while (!stem_fits(&d));
+    d.blocking = (struct nmi_blocking){.tr = 4, .tc = (int16_t)case_random(1, 14)};
     return d;
 }
 
@@ -121,7 +168,8 @@ static struct conv_case conv_make(const struct nmi_kernel *kernel, struct nmi_co
     c.plain_x = case_image_make(d.x, at_end);
     c.plain_res = case_image_make(d.y, at_end);
     c.want = case_image_make(d.y, at_end);
-    d.x.layout = d.y.layout = block;
+    d.x.layout.kind = d.stride_h == 2 ? NMI_PLAIN : block.kind;
+    d.y.layout = block;
     c.desc.conv = d;
     ck_assert_ptr_null(kernel->refuse(&c.desc));
     c.x = case_image_make(d.x, at_end);
@@ -152,7 +200,7 @@ static void conv_free(struct conv_case *c)
 static float *weights(const struct nmi_kernel *kernel, struct conv_case *c)
 {
     const struct nmi_conv_desc *d = &c->desc.conv;
-    const size_t each = (size_t)d->x.c * 9, count = each * (size_t)d->y.c;
+    const size_t each = (size_t)(d->x.c * d->kh * d->kw), count = each * (size_t)d->y.c;
     float *w = nmi_alloc(count * sizeof(float)), *scale = nmi_alloc((size_t)d->y.c * sizeof(float));
     const bool scaled = case_random(0, 1);
     for (size_t i = 0; i < count; i++) {
@@ -207,20 +255,13 @@ static void conv_case(const struct nmi_kernel *kernel, struct nmi_conv_desc d)
     conv_free(&c);
 }
 
-static bool is_winograd(const struct nmi_kernel *kernel)
-{
-    return strstr(kernel->name, "winograd") != NULL;
-}
-
 static void conv_cases(const struct nmi_kernel *kernel)
 {
-    if (!is_winograd(kernel)) {
-        return;
-    }
+    const bool stem = strstr(kernel->name, "stem") != NULL;
     vl = nmi_isa_lanes(kernel->isa);
     worst = 0.0;
     for (int i = 0; i < CASES; i++) {
-        conv_case(kernel, random_conv());
+        conv_case(kernel, stem ? random_stem() : random_conv());
     }
     printf("%s: largest error %.1e of the largest output\n", kernel->name, worst);
 }
@@ -231,8 +272,44 @@ START_TEST(winograd_random_layer_matches_reference)
 }
 END_TEST
 
+static void refuses(const struct nmi_kernel *kernel)
+{
+    if (strstr(kernel->name, "winograd") == NULL) {
+        return;
+    }
+    vl = nmi_isa_lanes(kernel->isa);
+    struct nmi_conv_desc good = random_conv();
+    good.residual = false;
+    good.x.layout.kind = good.y.layout.kind = vl == 16 ? NMI_BLOCK16 : NMI_BLOCK8;
+    union nmi_desc d = {.conv = good};
+    ck_assert_ptr_null(kernel->refuse(&d));
+#define REFUSED(change)                              \
+    d.conv = good;                                   \
+    change;                                          \
+    ck_assert_msg(kernel->refuse(&d) != NULL, #change)
+    REFUSED(d.conv.x.layout.kind = NMI_PLAIN);
+    REFUSED(d.conv.y.layout.kind = NMI_NHWC);
+    REFUSED(d.conv.kh = 1);
+    REFUSED(d.conv.stride_w = 2);
+    REFUSED(d.conv.dil_h = 2);
+    REFUSED(d.conv.groups = 2);
+    REFUSED(d.conv.pad[1] = 3);
+    REFUSED(d.conv.pad[2] = -1);
+    REFUSED(d.conv.y.h++);
+    REFUSED(d.conv.pool.kh = 3);
+    REFUSED(d.conv.pool.kh = 2; d.conv.pool.pad[0] = 1);
+#undef REFUSED
+}
+
+START_TEST(winograd_refuses_what_it_does_not_do)
+{
+    case_each(NMI_KIND_CONV, refuses);
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = {winograd_random_layer_matches_reference};
+    const TTest *const tests[] = {winograd_random_layer_matches_reference,
+                                  winograd_refuses_what_it_does_not_do};
     return case_main("winograd", tests, NMI_COUNT(tests));
 }
