@@ -65,7 +65,7 @@ static struct nmi_conv_desc random_conv(void)
     d.x = case_plain(case_random(0, 1) ? 1 : case_random(1, 5), d.groups * case_random(1, 24),
                      case_random(5, 20), case_random(5, 20));
     d.y = d.x;
-    d.y.c = d.groups * case_random(1, 20);
+    d.y.c = d.groups * (case_random(0, 3) ? case_random(1, 20) : NMI_SP_COPY_ROWS);
     d.y.h = (d.x.h + d.pad[0] + d.pad[2] - d.dil_h * (d.kh - 1) - 1) / d.stride_h + 1;
     d.y.w = (d.x.w + d.pad[1] + d.pad[3] - d.dil_w * (d.kw - 1) - 1) / d.stride_w + 1;
     lay_out(&d);
@@ -136,7 +136,7 @@ static struct guard half_image(const struct nmi_image *image)
 struct problem {
     struct nmi_conv_desc d;
     struct case_csr w;
-    float *x, *res, bias[64];
+    float *x, *res, bias[512];
 };
 
 /* The exact sum, and the sum of magnitudes. */
