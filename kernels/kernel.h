@@ -24,7 +24,8 @@ enum nmi_act_kind {
     NMI_ACT_LEAKY,      /* x < 0 ? alpha x : x */
     NMI_ACT_SIGMOID,    /* 1 / (1 + exp(-x)) */
     NMI_ACT_HARDSWISH,  /* x clamp(x / 6 + 1/2, 0, 1)  (ONNX HardSwish, opset 14) */
-    NMI_ACT_SWISH       /* x sigmoid(x) */
+    NMI_ACT_SWISH,      /* x sigmoid(x) */
+    NMI_ACT_GELU        /* x (1 + erf(x / sqrt 2)) / 2 */
 };
 struct nmi_act {
     int32_t kind; /* enum nmi_act_kind */
@@ -116,6 +117,7 @@ enum nmi_kind {
     NMI_KIND_HALO,     /* fill the frame (and surplus lanes) of a LANES image in place */
     NMI_KIND_CONVERT,  /* from one layout to another, frame filled */
     NMI_KIND_ELTWISE,  /* y = act(a op b) over flat floats */
+    NMI_KIND_NORM,     /* softmax or layer normalisation of lines of floats, plain */
     NMI_KIND_DECONV,   /* ConvTranspose: weights [ic][oc/groups][kh][kw] (ref, dnnl) */
     NMI_KINDS
 };
@@ -197,7 +199,21 @@ enum nmi_eltwise_op {
 struct nmi_eltwise_desc {
     int32_t op; /* enum nmi_eltwise_op */
     struct nmi_act act;
-    int64_t count; /* floats */
+    int64_t count; /* floats of a and y */
+    /* period 0: b has as many. Else b is `period` floats for `repeat` periods of a, then the next
+     * `period`, and so on: channel factors in any layout, rows of a matrix. */
+    int64_t period, repeat;
+};
+
+enum nmi_norm_op {
+    NMI_NORM_SOFTMAX, /* e^(x - max) over their sum */
+    NMI_NORM_LAYER    /* (x - mean) / sqrt(variance + epsilon) times w, plus bias */
+};
+struct nmi_norm_desc {
+    int32_t op; /* enum nmi_norm_op */
+    int64_t lines, count; /* each of count floats, w and bias too */
+    float epsilon;
+    bool bias;
 };
 
 union nmi_desc {
@@ -209,13 +225,14 @@ union nmi_desc {
     struct nmi_halo_desc halo;
     struct nmi_convert_desc convert;
     struct nmi_eltwise_desc eltwise;
+    struct nmi_norm_desc norm;
 };
 
 /* Pointers of one run. y may equal residual (added first, in place), and x where the kind says so
  * (HALO: x is changed in place; ELTWISE: y may be a or b). */
 struct nmi_kargs {
     const float *x;      /* ELTWISE: a; GEMM: a */
-    const float *w;      /* CONV, GEMM: dense weights / b */
+    const float *w;      /* CONV, GEMM: dense weights / b; NORM: factors */
     const void *packed;  /* SPCONV, FC and dnnl: made by pack */
     const float *bias;   /* [oc], or NULL */
     const float *res;    /* residual, layout of y; ELTWISE: b */

@@ -77,8 +77,8 @@ const char *nmi_spconv_refuse(const struct nmi_conv_desc *d, int32_t vl)
 bool nmi_sp_has_tile(const struct nmi_conv_desc *d, int32_t tr, int32_t tc)
 {
     const int32_t window = nmi_sp_pooled(d);
-    if (tr < 1 || tc < 1 || tr * tc > (d->stride_w > 2 ? 4 : NMI_SP_TILE) || tr % window ||
-        tc % window) {
+    const int32_t most = d->stride_w > 2 && !nmi_sp_flat(d) ? 4 : NMI_SP_TILE;
+    if (tr < 1 || tc < 1 || tr * tc > most || tr % window || tc % window) {
         return false;
     }
     return nmi_sp_flat(d) ? tr == 1 : tr <= 4 || (tr <= NMI_SP_TILE_ROWS && tc <= 2);
@@ -298,6 +298,7 @@ static void pack_block(struct packer *p, const struct slice *s, int32_t icn, boo
     sort_by_count(p, rows);
     block->group = p->end;
     struct nmi_sp_group *group = (struct nmi_sp_group *)(void *)(p->blob + p->end);
+    block->icn = icn;
     block->groups = 0;
     for (int32_t i = 0; i < rows; i++) {
         const uint16_t n = (uint16_t)(p->order[i] >> 32);
@@ -362,12 +363,16 @@ void nmi_spconv_pack(const union nmi_desc *desc, const struct nmi_csr *w, void *
 
 /* ---- running ------------------------------------------------------------------------------ */
 
-/* Before a pool: one tile of every channel, for each part. */
+/* For each part one tile: before a pool of every output channel, or the inputs of a block that are
+ * not contiguous. */
 size_t nmi_spconv_scratch_bytes(const union nmi_desc *desc, int parts)
 {
     const struct nmi_conv_desc *d = &desc->conv;
-    const size_t vectors = (size_t)d->blocking.tr * (size_t)d->blocking.tc * (size_t)d->y.c;
-    return d->pool.kh ? vectors * d->y.layout.vl * sizeof(float) * (size_t)parts : 0;
+    const bool copied = nmi_sp_flat(d) && !nmi_sp_contiguous(d);
+    const int32_t block = d->blocking.icb < d->x.c ? d->blocking.icb : d->x.c;
+    const int32_t channels = d->pool.kh ? d->y.c : copied ? block : 0;
+    const size_t vectors = (size_t)d->blocking.tr * (size_t)d->blocking.tc * (size_t)channels;
+    return vectors * d->y.layout.vl * sizeof(float) * (size_t)parts;
 }
 
 int nmi_spconv_parts(const union nmi_desc *desc, const void *packed, int threads)

@@ -16,7 +16,7 @@ struct nmi_sp_group { /* consecutive rows with equally many nonzeros */
     uint16_t nonzeros, rows;
 };
 struct nmi_sp_block {
-    int32_t ic;                    /* first input channel */
+    int32_t ic, icn;               /* first input channel, how many */
     int32_t groups;                /* entries at `group` */
     uint64_t group, row, off, val; /* bytes from the blob's start; row: u16, from the slice's oc */
 };
@@ -51,12 +51,21 @@ static inline int32_t nmi_sp_pooled(const struct nmi_conv_desc *d)
 {
     return d->pool.kh ? 2 : 1;
 }
-/* Positions in a row: no frame on the input, nothing skipped, no windows on the output. */
-static inline bool nmi_sp_flat(const struct nmi_conv_desc *d)
+/* Inputs of outputs that follow each other do so too: no frame on the input, nothing skipped. */
+static inline bool nmi_sp_contiguous(const struct nmi_conv_desc *d)
 {
     const struct nmi_layout *l = &d->x.layout;
-    return nmi_sp_by_channel(d) && d->pool.kh == 0 && d->stride_h == 1 && d->stride_w == 1 && d->pad[0] == 0 &&
+    return d->stride_h == 1 && d->stride_w == 1 && d->pad[0] == 0 &&
            d->pad[1] == 0 && l->halo[0] == 0 && l->halo[1] == 0 && l->pitch == l->sub_w;
+}
+
+/* Tiles are positions in a row; where the inputs are not contiguous a tile's are copied first, which
+ * pays when many rows read them. */
+enum { NMI_SP_COPY_ROWS = 128 };
+static inline bool nmi_sp_flat(const struct nmi_conv_desc *d)
+{
+    return nmi_sp_by_channel(d) && d->pool.kh == 0 &&
+           (nmi_sp_contiguous(d) || d->y.c / d->groups >= NMI_SP_COPY_ROWS);
 }
 
 /* Tiles that the kernels have: of at most 14 vectors, at unusual strides 4; with a tile there is

@@ -16,9 +16,13 @@ struct model {
 
 static int64_t panel_bytes(const struct nmi_conv_desc *d, int32_t tr, int32_t tc)
 {
+    const int64_t vector = d->x.layout.vl * (int64_t)sizeof(float);
+    if (nmi_sp_flat(d)) {
+        return tc * vector;
+    }
     const int64_t high = (int64_t)(tr - 1) * d->stride_h + (int64_t)(d->kh - 1) * d->dil_h + 1;
     const int64_t wide = (int64_t)(tc - 1) * d->stride_w + (int64_t)(d->kw - 1) * d->dil_w + 1;
-    return high * wide * d->x.layout.vl * (int64_t)sizeof(float);
+    return high * wide * vector;
 }
 
 /* Cycles of a multiply-add whose operand comes from a panel of this size. */

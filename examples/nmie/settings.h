@@ -30,7 +30,7 @@ enum { OPT_ISA = 256, OPT_PRECISION, OPT_DENSE, OPT_FIXED_PLAN, OPT_EFFORT, OPT_
     "  --precision f32|half half permits 16-bit operands where they are faster (default f32)\n"    \
     "  --dense              use no sparse kernel\n"                                                \
     "  --fixed-plan         choose kernels by rule, not by measuring: same bits in every run\n"    \
-    "  --effort N           time for planning: -1 least, 0 (default), 1 some ten times as long\n"      \
+    "  --effort N           time for planning: -1 least, 0 (default), 1 some six times as long\n"      \
     "  --cache FILE|none    where measurements of kernels are kept (default:\n"                    \
     "                       $XDG_CACHE_HOME/nm/plans, else ~/.cache/nm/plans)\n"                   \
     "  --json               the result as one JSON document (keys: docs/cli.md)\n"                 \

@@ -184,7 +184,7 @@ typedef struct nm_session_options {
     nm_precision precision;
     int32_t dense;          /* nonzero: use no sparse kernel */
     int32_t effort;         /* time for planning: -1 least (first guesses only), 0 default,
-                               1 some ten times as long, for a machine that is not quiet */
+                               1 some six times as long, for a machine that is not quiet */
     int32_t fixed_plan;     /* nonzero: choose by rule, not by measuring: the same plan, and so the
                                same bits, in every run on one instruction set */
     const char *cache_file; /* measurements are kept here; NULL: not kept */

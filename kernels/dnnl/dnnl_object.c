@@ -66,6 +66,8 @@ static dnnl_status_t append_act(dnnl_post_ops_t ops, struct nmi_act act)
         return nmi_compat_eltwise(ops, dnnl_eltwise_hardswish, 1.0f / 6.0f, 0.5f);
     case NMI_ACT_SWISH:
         return nmi_compat_eltwise(ops, dnnl_eltwise_swish, 1.0f, 0.0f);
+    case NMI_ACT_GELU:
+        return nmi_compat_eltwise(ops, dnnl_eltwise_gelu_erf, 0.0f, 0.0f);
     }
     return dnnl_unimplemented;
 }

@@ -30,6 +30,8 @@ float nmi_act_apply(struct nmi_act act, float x)
         return x * clamp(x / 6.0f + 0.5f, 0.0f, 1.0f);
     case NMI_ACT_SWISH:
         return x * sigmoid(x);
+    case NMI_ACT_GELU:
+        return x * 0.5f * (1.0f + erff(x * 0.70710678f));
     default:
         return x;
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* y = act(a op b) over flat floats; y may be a or b. Max and min give NaN when a is NaN. */
+/* y = act(a op b) over flat floats; y may be a, or b where that is as long. Max and min give NaN
+ * when a is NaN. */
 #include "kernels/ref/ref.h"
 
 static const char *refuse(const union nmi_desc *desc)
@@ -56,7 +57,14 @@ static void run(const union nmi_desc *desc, const struct nmi_kargs *args, int pa
     struct nmi_ref_range range = nmi_ref_split(d->count, part, parts);
     const float *b = d->op == NMI_ELT_COPY ? args->x : args->res;
     float *y = args->y + range.begin;
-    combine(d->op, args->x + range.begin, b + range.begin, y, range.end - range.begin);
+    if (d->op != NMI_ELT_COPY && d->period > 0) {
+        for (int64_t i = range.begin; i < range.end; i++) {
+            const float *repeated = b + i / (d->period * d->repeat) * d->period + i % d->period;
+            combine(d->op, args->x + i, repeated, args->y + i, 1);
+        }
+    } else {
+        combine(d->op, args->x + range.begin, b + range.begin, y, range.end - range.begin);
+    }
     for (int64_t i = 0; d->act.kind != NMI_ACT_NONE && i < range.end - range.begin; i++) {
         y[i] = nmi_act_apply(d->act, y[i]);
     }

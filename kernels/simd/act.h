@@ -5,35 +5,41 @@
 
 #include "kernels/simd/vec.h"
 
-/* e^x for x <= 0, relative error about 1e-7; 0 below -87 (no denormals). */
+/* e^x for x <= 0, relative error about 3e-7; nothing of it is left below -87. */
 INLINE V exp_negative(V x)
 {
-    const V low = SET1(-87.0f);
-    const VM tiny = LESS(x, low);
-    const V clamped = MAX(low, x);
-    const VI n = ROUND_INT(MUL(clamped, SET1(1.44269504f)));
-    const V k = TO_FLOAT(n);
-    /* ln 2 in two parts, so that the rest is exact */
-    V r = FMA(k, SET1(-0.693359375f), clamped);
-    r = FMA(k, SET1(2.12194440e-4f), r);
-    V p = SET1(1.0f / 5040);
-    p = FMA(p, r, SET1(1.0f / 720));
-    p = FMA(p, r, SET1(1.0f / 120));
-    p = FMA(p, r, SET1(1.0f / 24));
-    p = FMA(p, r, SET1(1.0f / 6));
-    p = FMA(p, r, SET1(0.5f));
+    const V clamped = MAX(SET1(-150.0f), x); /* so that the remainder of -inf is no NaN */
+    const V n = ROUND(MUL(clamped, SET1(1.44269504f)));
+    /* x / ln 2 - n; log2 e in two parts, so that the remainder is exact */
+    V r = FMA(clamped, SET1(1.44269502f), SUB(ZERO(), n));
+    r = FMA(clamped, SET1(1.92596303e-8f), r);
+    V p = SET1(0.00132764713f); /* 2^r, minimax over [-1/2, 1/2] */
+    p = FMA(p, r, SET1(0.00967554189f));
+    p = FMA(p, r, SET1(0.0555071309f));
+    p = FMA(p, r, SET1(0.240221202f));
+    p = FMA(p, r, SET1(0.693146944f));
     p = FMA(p, r, SET1(1.0f));
-    p = FMA(p, r, SET1(1.0f));
-    return BLEND(tiny, MUL(p, POWER2(n)), ZERO());
+    return TIMES_POWER2(p, n);
 }
 
 INLINE V sigmoid(V x)
 {
-    const V one = SET1(1.0f);
-    const VM negative = LESS(x, ZERO());
-    const V e = exp_negative(BLEND(negative, SUB(ZERO(), x), x)); /* e^-|x| */
-    const V s = DIV(one, ADD(one, e));
-    return BLEND(negative, s, MUL(e, s));
+    const V e = exp_negative(SUB(ZERO(), ABS(x))), one = SET1(1.0f);
+    return MUL(BLEND(LESS(x, ZERO()), one, e), RECIPROCAL(ADD(one, e)));
+}
+
+/* 1 + erf(x / sqrt 2), absolute error 2e-7 (Abramowitz and Stegun, 7.1.26). */
+INLINE V one_plus_erf(V x)
+{
+    const V z = MIN(SET1(14.0f), MUL(ABS(x), SET1(0.70710678f))); /* 14: e^(-z^2) is zero */
+    const V t = RECIPROCAL(FMA(z, SET1(0.3275911f), SET1(1.0f)));
+    V p = SET1(1.061405429f);
+    p = FMA(p, t, SET1(-1.453152027f));
+    p = FMA(p, t, SET1(1.421413741f));
+    p = FMA(p, t, SET1(-0.284496736f));
+    p = FMA(p, t, SET1(0.254829592f));
+    const V tail = MUL(MUL(p, t), exp_negative(MUL(SUB(ZERO(), z), z))); /* 1 - erf(|x| / sqrt 2) */
+    return BLEND(LESS(x, ZERO()), SUB(SET1(2.0f), tail), tail);
 }
 
 /* kind is a constant wherever this is inlined into a loop over one kind. */
@@ -54,6 +60,8 @@ INLINE V act_apply(int32_t kind, V alpha, V beta, V x)
     }
     case NMI_ACT_SWISH:
         return MUL(x, sigmoid(x));
+    case NMI_ACT_GELU:
+        return MUL(MUL(x, SET1(0.5f)), one_plus_erf(x));
     default:
         return x;
     }

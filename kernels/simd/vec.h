@@ -18,6 +18,11 @@
 #endif
 #define VB ((int64_t)VL * 4) /* bytes of a vector */
 
+/* Element i (0..3, a constant) of each run of four: after LD4 a broadcast that occupies no load
+ * port. */
+#define PICK(v, i) \
+    ((i) == 0 ? PICK_(v, 0) : (i) == 1 ? PICK_(v, 1) : (i) == 2 ? PICK_(v, 2) : PICK_(v, 3))
+
 /* KERNEL (the descriptor's name without the instruction set) makes symbol and name of a kernel. */
 #define JOIN_(a, b, c) a##b##__##c
 #define JOIN(a, b, c) JOIN_(a, b, c)
@@ -59,10 +64,19 @@ typedef __mmask16 VM;
 #define PERMUTE(v, i) _mm512_permutexvar_ps(i, v)
 #define GATHER(p, i) _mm512_i32gather_ps(i, p, 4)
 #define GATHER_MASK(old, p, i, m) _mm512_mask_i32gather_ps(old, m, i, p, 4)
+#define LD4(p) _mm512_broadcast_f32x4(_mm_loadu_ps(p)) /* four floats repeated */
+#define PICK_(v, i) _mm512_permute_ps(v, (i) * 0x55)
 #define LD_U16(p) _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(p)))
-#define ROUND_INT(v) _mm512_cvtps_epi32(v)
-#define TO_FLOAT(i) _mm512_cvtepi32_ps(i)
-#define POWER2(i) _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(i, SET1I(127)), 23))
+#define ABS(v) _mm512_andnot_ps(SET1(-0.0f), v)
+#define ROUND(v) _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
+#define TIMES_POWER2(v, n) _mm512_scalef_ps(v, n) /* v 2^n, n whole and below 128 */
+
+/* 1 / v for v in [1, 2^100], nearly to the last bit: a division takes ten cycles. */
+INLINE V RECIPROCAL(V v)
+{
+    const V r = _mm512_rcp14_ps(v);
+    return MUL(r, _mm512_fnmadd_ps(r, v, SET1(2.0f)));
+}
 #else
 #define ISA_NAME avx2
 #define ISA NM_ISA_AVX2
@@ -96,10 +110,23 @@ typedef __m256 VM;
 #define PERMUTE(v, i) _mm256_permutevar8x32_ps(v, i)
 #define GATHER(p, i) _mm256_i32gather_ps(p, i, 4)
 #define GATHER_MASK(old, p, i, m) _mm256_mask_i32gather_ps(old, p, i, m, 4)
+#define LD4(p) _mm256_broadcast_ps((const __m128 *)(const void *)(p))
+#define PICK_(v, i) _mm256_permute_ps(v, (i) * 0x55)
 #define LD_U16(p) _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(p)))
-#define ROUND_INT(v) _mm256_cvtps_epi32(v)
-#define TO_FLOAT(i) _mm256_cvtepi32_ps(i)
-#define POWER2(i) _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(i, SET1I(127)), 23))
+#define ABS(v) _mm256_andnot_ps(SET1(-0.0f), v)
+#define ROUND(v) _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
+
+INLINE V TIMES_POWER2(V v, V n)
+{
+    const VI exponent = _mm256_cvtps_epi32(MAX(SET1(-127.0f), n)); /* -127: zero */
+    return MUL(v, _mm256_castsi256_ps(_mm256_slli_epi32(ADDI(exponent, SET1I(127)), 23)));
+}
+
+/* 1 / v for v in [1, 2^100], nearly to the last bit. */
+INLINE V RECIPROCAL(V v)
+{
+    return DIV(SET1(1.0f), v);
+}
 
 INLINE float SUM(V v)
 {

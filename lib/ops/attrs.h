@@ -23,7 +23,10 @@ struct nmi_conv_attrs {
     int64_t residual;
 };
 
-/* Gemm (7, 9, 11, 13): y = act(alpha A' B' + beta C). MatMul has only act (and no table). */
+/*
+ * Gemm (7, 9, 11, 13): y = act(alpha A' B' + beta C). MatMul has only act (and no table);
+ * passes may give it a third input, a row that is added.
+ */
 struct nmi_gemm_attrs {
     float alpha, beta;
     int64_t trans_a, trans_b;
@@ -65,6 +68,12 @@ struct nmi_axis_attrs {
     int64_t legacy; /* Softmax below opset 13: the axes from `axis` on are one */
 };
 
+/* LayerNormalization (17). */
+struct nmi_layer_norm_attrs {
+    int64_t axis;
+    float epsilon;
+};
+
 /*
  * Resolves a convolution's or pooling's window along `spatial` (1 or 2) axes for a given input:
  * pads (auto_pad applied), output size. 1-D is written as 2-D with height 1. NM_ESHAPE when the
@@ -95,13 +104,13 @@ nm_status nmi_pool_describe(uint16_t op, const struct nmi_pool_attrs *attrs,
                             const struct nmi_tensor *x, const struct nmi_tensor *y,
                             const char *node, struct nmi_pool_desc *desc, nm_error *err);
 
-/* const_b is left false. c: Gemm's third input, or NULL. MatMul whose batches do not follow each
+/* const_b is left false. c: the third input, or NULL. MatMul whose batches do not follow each
  * other with one stride is NM_EUNSUPPORTED (eval does such batches one by one). */
 nm_status nmi_gemm_describe(const struct nmi_gemm_attrs *attrs, const struct nmi_tensor *a,
                             const struct nmi_tensor *b, const struct nmi_tensor *c,
                             const char *node, struct nmi_gemm_desc *desc, nm_error *err);
 nm_status nmi_matmul_describe(const struct nmi_gemm_attrs *attrs, const struct nmi_tensor *a,
-                              const struct nmi_tensor *b, const char *node,
-                              struct nmi_gemm_desc *desc, nm_error *err);
+                              const struct nmi_tensor *b, const struct nmi_tensor *c,
+                              const char *node, struct nmi_gemm_desc *desc, nm_error *err);
 
 #endif

@@ -165,13 +165,18 @@ static nm_status product_of(int32_t a_rank, const int64_t *a, int32_t b_rank, co
 static nm_status matmul_infer(struct nmi_infer *in, nm_error *err)
 {
     const struct nmi_fact *a = in->in[0], *b = in->in[1];
+    const struct nmi_fact *row = nmi_infer_in(in, 2);
     NMI_TRY(nmi_fact_types(in, 1, NMI_T_FLOAT, err));
+    NMI_TRY(nmi_fact_types(in, 2, NMI_T_FLOAT, err));
     if (a->rank < 0 || b->rank < 0) {
         nmi_fact_set(&in->out[0], NM_F32, -1, NULL);
         return NM_OK;
     }
     struct product p;
     NMI_TRY(product_of(a->rank, a->dims, b->rank, b->dims, &p, err));
+    if (row != NULL && (row->rank != 1 || row->dims[0] != p.n)) {
+        return nmi_fail(err, NM_ESHAPE, "input 2 is not a row of %lld elements", (long long)p.n);
+    }
     struct nmi_fact a_batch, b_batch;
     nmi_fact_set(&a_batch, NM_F32, p.a_batches, a->dims);
     nmi_fact_set(&b_batch, NM_F32, p.b_batches, b->dims);
@@ -190,15 +195,21 @@ static nm_status matmul_infer(struct nmi_infer *in, nm_error *err)
 }
 
 static struct nmi_gemm_desc describe_one(const struct nmi_gemm_attrs *attrs,
-                                         const struct product *p)
+                                         const struct product *p, bool row)
 {
-    return (struct nmi_gemm_desc){
-        .batch = 1, .m = p->m, .n = p->n, .k = p->k, .alpha = 1, .beta = 1, .act = attrs->act};
+    return (struct nmi_gemm_desc){.batch = 1,
+                                  .m = p->m,
+                                  .n = p->n,
+                                  .k = p->k,
+                                  .alpha = 1,
+                                  .beta = 1,
+                                  .bias_rank = row ? 1 : 0,
+                                  .act = attrs->act};
 }
 
 nm_status nmi_matmul_describe(const struct nmi_gemm_attrs *attrs, const struct nmi_tensor *a,
-                              const struct nmi_tensor *b, const char *node,
-                              struct nmi_gemm_desc *desc, nm_error *err)
+                              const struct nmi_tensor *b, const struct nmi_tensor *c,
+                              const char *node, struct nmi_gemm_desc *desc, nm_error *err)
 {
     struct product p;
     NMI_TRY(product_of(a->rank, a->dims, b->rank, b->dims, &p, err));
@@ -211,7 +222,7 @@ nm_status nmi_matmul_describe(const struct nmi_gemm_attrs *attrs, const struct n
     if (!same && left != 1 && right != 1) {
         return nmi_fail(err, NM_EUNSUPPORTED, "node %s: batches broadcast in both operands", node);
     }
-    *desc = describe_one(attrs, &p);
+    *desc = describe_one(attrs, &p, c != NULL);
     desc->batch = left == 1 ? right : left;
     desc->stride_a = left == 1 ? 0 : p.m * p.k;
     desc->stride_b = right == 1 ? 0 : p.k * p.n;
@@ -222,9 +233,10 @@ nm_status nmi_matmul_describe(const struct nmi_gemm_attrs *attrs, const struct n
 static nm_status matmul_eval(const struct nmi_eval *e, nm_error *err)
 {
     const struct nmi_tensor *a = e->in[0], *b = e->in[1], *y = &e->out[0];
+    const struct nmi_tensor *row = nmi_eval_in(e, 2);
     struct product p;
     NMI_TRY(product_of(a->rank, a->dims, b->rank, b->dims, &p, err));
-    union nmi_desc desc = {.gemm = describe_one(e->attrs, &p)};
+    union nmi_desc desc = {.gemm = describe_one(e->attrs, &p, row != NULL)};
     struct nmi_walk walk;
     struct nmi_walk_at at;
     int32_t batches = p.a_batches > p.b_batches ? p.a_batches : p.b_batches;
@@ -239,6 +251,7 @@ static nm_status matmul_eval(const struct nmi_eval *e, nm_error *err)
             int64_t right = at.offset[2] + i * nmi_walk_step(&walk, 2);
             struct nmi_kargs args = {.x = (const float *)a->data + left * p.m * p.k,
                                      .w = (const float *)b->data + right * p.k * p.n,
+                                     .bias = row != NULL ? row->data : NULL,
                                      .y = (float *)y->data + to * p.m * p.n,
                                      .scratch = e->scratch};
             NMI_TRY(nmi_reference_run(NMI_KIND_GEMM, &desc, &args, err));
@@ -255,7 +268,7 @@ static size_t matmul_scratch(const struct nmi_eval *e)
         NM_OK) {
         return 0;
     }
-    desc.gemm = describe_one(e->attrs, &p);
+    desc.gemm = describe_one(e->attrs, &p, false);
     return nmi_reference_scratch(NMI_KIND_GEMM, &desc);
 }
 
@@ -291,7 +304,7 @@ const struct nmi_op nmi_op_MatMul = {
     .domain = "",
     .since = 1,
     .min_in = 2,
-    .max_in = 2,
+    .max_in = 3, /* passes add a row */
     .min_out = 1,
     .max_out = 1,
     .types = NMI_T_FLOAT,

@@ -9,23 +9,18 @@
 #include <math.h>
 #include <stddef.h>
 
-struct layer_norm_attrs {
-    int64_t axis;
-    float epsilon;
-};
-
 static const struct nmi_attr attrs_table[] = {
     {.name = "axis",
      .kind = NMI_ATTR_INT,
      .since = 17,
-     .offset = offsetof(struct layer_norm_attrs, axis),
+     .offset = offsetof(struct nmi_layer_norm_attrs, axis),
      .def = -1,
      .min = -NMI_MAX_DIMS,
      .max = NMI_MAX_DIMS},
     {.name = "epsilon",
      .kind = NMI_ATTR_FLOAT,
      .since = 17,
-     .offset = offsetof(struct layer_norm_attrs, epsilon),
+     .offset = offsetof(struct nmi_layer_norm_attrs, epsilon),
      .def = 1e-5,
      .min = 0,
      .max = FLT_MAX},
@@ -53,7 +48,7 @@ static nm_status check_line(const struct nmi_infer *in, int32_t i, int32_t axis,
 
 static nm_status infer(struct nmi_infer *in, nm_error *err)
 {
-    const struct layer_norm_attrs *a = in->attrs;
+    const struct nmi_layer_norm_attrs *a = in->attrs;
     const struct nmi_fact *x = in->in[0];
     int32_t axis = 0;
     int64_t dims[NMI_MAX_DIMS];
@@ -158,7 +153,7 @@ static void write_broadcast(const struct nmi_eval *e, int32_t axis, const float 
 
 static nm_status eval(const struct nmi_eval *e, nm_error *err)
 {
-    const struct layer_norm_attrs *a = e->attrs;
+    const struct nmi_layer_norm_attrs *a = e->attrs;
     const struct nmi_tensor *x = e->in[0], *scale = e->in[1], *bias = nmi_eval_in(e, 2);
     int32_t axis;
     NMI_TRY(nmi_axis(a->axis, x->rank, &axis, err));
@@ -195,7 +190,7 @@ const struct nmi_op nmi_op_LayerNormalization = {
     .min_out = 1,
     .max_out = 3,
     .types = NMI_T_FLOAT,
-    .attr_bytes = sizeof(struct layer_norm_attrs),
+    .attr_bytes = sizeof(struct nmi_layer_norm_attrs),
     .attr = attrs_table,
     .infer = infer,
     .eval = eval,

@@ -61,7 +61,7 @@ static void put_attr(const struct nmi_attr *attr, const void *field, struct nmi_
 static void put_act(const struct nmi_act *act, struct nmi_text *t)
 {
     static const char *const names[] = {"none",    "relu",      "clip", "leaky_relu",
-                                        "sigmoid", "hardswish", "swish"};
+                                        "sigmoid", "hardswish", "swish", "gelu"};
     bool known = act->kind >= 0 && (size_t)act->kind < NMI_COUNT(names);
     nmi_json_string(t, "activation", known ? names[act->kind] : "?");
     if (act->kind == NMI_ACT_CLIP || act->kind == NMI_ACT_LEAKY) {

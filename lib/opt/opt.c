@@ -14,9 +14,10 @@ const struct nmi_pass nmi_passes[] = {
     {"infer", nmi_pass_infer, false}, {"fold", nmi_pass_fold, false},
     {"dead", nmi_pass_dead, false},   {"identity", nmi_pass_identity, false},
     {"pad", nmi_pass_pad, false},     {"gemm", nmi_pass_gemm, false},
-    {"bn", nmi_pass_bn, false},       {"residual", nmi_pass_residual, false},
-    {"act", nmi_pass_act, false},     {"zero", nmi_pass_zero, true},
-    {"dead", nmi_pass_dead, false},   {NULL, NULL, false},
+    {"norm", nmi_pass_norm, false},   {"bn", nmi_pass_bn, false},
+    {"residual", nmi_pass_residual, false}, {"act", nmi_pass_act, false},
+    {"zero", nmi_pass_zero, true},    {"dead", nmi_pass_dead, false},
+    {NULL, NULL, false},
 };
 
 #define COPIES 4        /* of all constants of the file, in bytes that passes may write */

@@ -55,8 +55,10 @@ nm_status nmi_pass_fold(struct nmi_graph *g, struct nmi_opt *o, nm_error *err);
 nm_status nmi_pass_identity(struct nmi_graph *g, struct nmi_opt *o, nm_error *err);
 /* Pad of a constant into the padding of the convolution or pooling behind it. */
 nm_status nmi_pass_pad(struct nmi_graph *g, struct nmi_opt *o, nm_error *err);
-/* MatMul of rank 2 and an Add of a constant row: Gemm. */
+/* MatMul and an Add of a constant row: Gemm where it is of rank 2, else a MatMul of three inputs. */
 nm_status nmi_pass_gemm(struct nmi_graph *g, struct nmi_opt *o, nm_error *err);
+/* The pieces of a layer normalisation: LayerNormalization. */
+nm_status nmi_pass_norm(struct nmi_graph *g, struct nmi_opt *o, nm_error *err);
 /* BatchNormalization, and Mul, Div, Add, Sub by constants per channel, into the convolution or Gemm
  * before; BatchNormalization also into the convolution after. */
 nm_status nmi_pass_bn(struct nmi_graph *g, struct nmi_opt *o, nm_error *err);

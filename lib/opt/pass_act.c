@@ -2,7 +2,8 @@
 /*
  * Activations become a field of the node before, when nobody else reads its sum. Swish and hard
  * swish come from exporters in pieces: x sigmoid(x), x hardsigmoid(x), x (clip(x + 3, 0, 6) / 6),
- * in any order of factors; there the sum has two readers, both of the pattern. A bound of Clip at
+ * gelu as x (1 + erf(x / sqrt 2)) / 2, in any order of factors; there the sum has two readers, both
+ * of the pattern. A bound of Clip at
  * the largest float is none.
  */
 #include "lib/opt/pass.h"
@@ -68,12 +69,12 @@ static bool read_act(const struct nmi_graph *g, const struct nmi_node *node, str
 /* ---- patterns: the product of x and a gate of x
  * --------------------------------------------------- */
 
-#define MOST_NODES 4 /* Add, Clip, Div (or Mul) before the last node */
+#define MOST_NODES 5 /* Div, Erf, Add, Mul and Mul, the last of which stays until the end */
 
 struct gate {
     int32_t x;                 /* what goes in */
     int32_t kind;              /* enum nmi_act_kind of x times the gate */
-    bool sixfold;              /* the gate is clip(x + 3, 0, 6), not yet divided by 6 */
+    int32_t share;             /* the gate is still to be divided by this: 1, 2 or 6 */
     int32_t nodes[MOST_NODES]; /* that go */
     int32_t n;
 };
@@ -97,13 +98,13 @@ static bool with_constant(const struct nmi_graph *g, const struct nmi_node *node
     return false;
 }
 
-/* v = w / 6, said as Div or Mul; then *w. */
-static bool is_sixth(const struct nmi_graph *g, const struct nmi_node *node, int32_t *w)
+/* v = w / by, said as Div or Mul; then *w. */
+static bool is_share(const struct nmi_graph *g, const struct nmi_node *node, double by, int32_t *w)
 {
     if (node->op == NMI_OP_Mul) {
-        return with_constant(g, node, 1.0 / 6, w);
+        return with_constant(g, node, 1.0 / by, w);
     }
-    return node->op == NMI_OP_Div && with_constant(g, node, 6, w) && *w == node->inputs[0];
+    return node->op == NMI_OP_Div && with_constant(g, node, by, w) && *w == node->inputs[0];
 }
 
 /* v = clip(x + 3, 0, 6), made for a single reader. */
@@ -122,9 +123,34 @@ static bool is_relu6(const struct nmi_graph *g, const struct nmi_users *u, int32
         return false;
     }
     gate->kind = NMI_ACT_HARDSWISH;
-    gate->sixfold = true;
+    gate->share = 6;
     gate->nodes[gate->n++] = clip;
     gate->nodes[gate->n++] = add;
+    return true;
+}
+
+/* v = 1 + erf(x / sqrt 2), made for a single reader. */
+static bool is_gelu(const struct nmi_graph *g, const struct nmi_users *u, int32_t v,
+                    struct gate *gate)
+{
+    int32_t sum, root, add = nmi_opt_only_maker(g, u, v);
+    if (add == NMI_NONE || g->nodes[add].op != NMI_OP_Add ||
+        !with_constant(g, &g->nodes[add], 1, &sum)) {
+        return false;
+    }
+    int32_t erf = nmi_opt_only_maker(g, u, sum);
+    if (erf == NMI_NONE || g->nodes[erf].op != NMI_OP_Erf) {
+        return false;
+    }
+    root = nmi_opt_only_maker(g, u, g->nodes[erf].inputs[0]);
+    if (root == NMI_NONE || !is_share(g, &g->nodes[root], sqrt(2), &gate->x)) {
+        return false;
+    }
+    gate->kind = NMI_ACT_GELU;
+    gate->share = 2;
+    gate->nodes[gate->n++] = add;
+    gate->nodes[gate->n++] = erf;
+    gate->nodes[gate->n++] = root;
     return true;
 }
 
@@ -132,7 +158,7 @@ static bool is_relu6(const struct nmi_graph *g, const struct nmi_users *u, int32
 static bool read_gate(const struct nmi_graph *g, const struct nmi_users *u, int32_t v,
                       struct gate *gate)
 {
-    *gate = (struct gate){.n = 0};
+    *gate = (struct gate){.share = 1};
     int32_t at = nmi_opt_only_maker(g, u, v), w = NMI_NONE;
     if (at == NMI_NONE) {
         return false;
@@ -147,13 +173,13 @@ static bool read_gate(const struct nmi_graph *g, const struct nmi_users *u, int3
         if (!near((double)attrs->alpha, 1.0 / 6) || attrs->beta != 0.5f) {
             return false;
         }
-    } else if (is_sixth(g, node, &w)) {
-        if (!is_relu6(g, u, w, gate)) {
+    } else if (is_share(g, node, 6, &w) || is_share(g, node, 2, &w)) {
+        if (!(is_share(g, node, 6, &w) ? is_relu6 : is_gelu)(g, u, w, gate)) {
             return false;
         }
-        gate->sixfold = false;
+        gate->share = 1;
     } else {
-        return is_relu6(g, u, v, gate);
+        return is_relu6(g, u, v, gate) || is_gelu(g, u, v, gate);
     }
     gate->nodes[gate->n++] = at;
     return true;
@@ -173,19 +199,20 @@ static bool read_product(const struct nmi_graph *g, const struct nmi_users *u,
     return false;
 }
 
-/* The node ends such a pattern: a product, or a sixth of a product. */
+/* The node ends such a pattern: a product, or a share of a product. */
 static bool read_pattern(const struct nmi_graph *g, const struct nmi_users *u,
                          const struct nmi_node *node, struct gate *gate)
 {
     int32_t w;
     if (read_product(g, u, node, gate)) {
-        return !gate->sixfold;
+        return gate->share == 1;
     }
-    if (!is_sixth(g, node, &w)) {
+    if (!is_share(g, node, 6, &w) && !is_share(g, node, 2, &w)) {
         return false;
     }
     int32_t mul = nmi_opt_only_maker(g, u, w);
-    if (mul == NMI_NONE || !read_product(g, u, &g->nodes[mul], gate) || !gate->sixfold) {
+    if (mul == NMI_NONE || !read_product(g, u, &g->nodes[mul], gate) || gate->share == 1 ||
+        !is_share(g, node, gate->share, &w)) {
         return false;
     }
     gate->nodes[gate->n++] = mul;

@@ -91,6 +91,9 @@ struct nmi_layout nmi_impl_input(const struct nmi_planner *p, const struct nmi_l
                                  const struct nmi_impl *impl, int32_t k)
 {
     int32_t stride[2], halo[4] = {0, 0, 0, 0};
+    if (nmi_operand_repeats(layer, k)) { /* a map of one element in LANES would be mostly frame */
+        return (struct nmi_layout){.kind = impl->in_kind == NMI_LANES ? NMI_PLAIN : impl->in_kind};
+    }
     if (k > 0) {
         return nmi_impl_output(p, layer, impl); /* residuals and operands of flat operations */
     }
@@ -121,6 +124,30 @@ int64_t nmi_impl_floats(const struct nmi_layer *layer, const struct nmi_layout *
     return (int64_t)((nmi_image_bytes(&image) - NMI_SLACK) / sizeof(float));
 }
 
+static struct nmi_act layer_act(const struct nmi_layer *layer)
+{
+    return layer->kind == NMI_KIND_GEMM ? layer->desc.gemm.act : layer->desc.conv.act;
+}
+
+union nmi_desc nmi_act_desc(const struct nmi_layer *layer, const struct nmi_layout *y)
+{
+    return (union nmi_desc){.eltwise = {.op = NMI_ELT_COPY,
+                                        .act = layer_act(layer),
+                                        .count = nmi_impl_floats(layer, y)}};
+}
+
+/* Channel factors as they meet the floats of a in this layout. */
+static void repeat_channels(struct nmi_eltwise_desc *d, const struct nmi_image *image,
+                            const struct nmi_layout *y)
+{
+    d->repeat = (int64_t)image->h * image->w;
+    d->period = y->kind == NMI_BLOCK16 ? 16 : y->kind == NMI_BLOCK8 ? 8 : image->c;
+    if (y->kind == NMI_LANES) {
+        d->period = 1;
+        d->repeat = (int64_t)y->plane * y->vl;
+    }
+}
+
 union nmi_desc nmi_impl_desc(const struct nmi_layer *layer, const struct nmi_impl *impl,
                              const struct nmi_layout *x, const struct nmi_layout *y)
 {
@@ -135,6 +162,7 @@ union nmi_desc nmi_impl_desc(const struct nmi_layer *layer, const struct nmi_imp
         }
         d.conv.y.layout = *y;
         d.conv.blocking = impl->blocking;
+        d.conv.act.kind = impl->act_after ? NMI_ACT_NONE : d.conv.act.kind;
         break;
     case NMI_KIND_POOL:
         d.pool.x.layout = *x;
@@ -165,10 +193,15 @@ union nmi_desc nmi_impl_desc(const struct nmi_layer *layer, const struct nmi_imp
                                         .k = (int32_t)g.k,
                                         .bias = g.bias_rank == 1,
                                         .act = g.act}};
+        } else if (impl->act_after) {
+            d.gemm.act.kind = NMI_ACT_NONE;
         }
         break;
     case NMI_KIND_ELTWISE:
         d.eltwise.count = nmi_impl_floats(layer, y);
+        if (d.eltwise.period > 0 && y->kind != NMI_PLAIN) {
+            repeat_channels(&d.eltwise, &layer->out_image, y);
+        }
         break;
     default:
         break;
@@ -289,6 +322,19 @@ static void add_block_conv(struct nmi_planner *p, struct nmi_layer *layer)
     }
 }
 
+/* oneDNN's exponentials behind a product cost more than our own over a map that is still in cache. */
+static void add_act_after(const struct nmi_planner *p, struct nmi_layer *layer)
+{
+    const int32_t n = layer->n_impls, kind = layer_act(layer).kind;
+    for (int32_t i = 0; i < n && !p->options->fixed; i++) {
+        struct nmi_impl impl = layer->impls[i];
+        impl.act_after = true;
+        if (impl.step == NMI_STEP_DNNL && (kind == NMI_ACT_SWISH || kind == NMI_ACT_GELU)) {
+            add(layer, impl);
+        }
+    }
+}
+
 static nm_status conv_candidates(struct nmi_planner *p, struct nmi_layer *layer, nm_error *err)
 {
     if (layer->kind == NMI_KIND_CONV && layer->weight != NULL && dnnl_allowed(p)) {
@@ -299,6 +345,7 @@ static nm_status conv_candidates(struct nmi_planner *p, struct nmi_layer *layer,
         if (layer->n_impls == 0 || nmi_layer_ipv(p, layer) == 1) {
             add_block_conv(p, layer);
             add_dnnl_conv(p, layer);
+            add_act_after(p, layer);
         }
     }
     if (layer->kind == NMI_KIND_DECONV && layer->weight != NULL && dnnl_allowed(p)) {
@@ -329,6 +376,7 @@ static void gemm_candidates(struct nmi_planner *p, struct nmi_layer *layer)
         }
     }
     add(layer, (struct nmi_impl){.step = NMI_STEP_DNNL});
+    add_act_after(p, layer);
 }
 
 /* ---- the others ---------------------------------------------------------------------------------
@@ -370,17 +418,36 @@ static void pool_candidates(struct nmi_planner *p, struct nmi_layer *layer)
     }
 }
 
+/* Whether the operands stand element by element in layout k, b by its channels where it repeats. */
+static bool eltwise_fits(const struct nmi_planner *p, const struct nmi_layer *layer, uint8_t k)
+{
+    const int32_t v = layer->node->inputs[layer->swapped ? 0 : 1];
+    const struct nmi_image *y = &layer->out_image;
+    if (!p->values[layer->node->outputs[0]].image || !(p->kinds & 1u << k)) {
+        return k == NMI_PLAIN;
+    }
+    if (layer->desc.eltwise.period == 0 || k == NMI_PLAIN) {
+        return true;
+    }
+    const struct nmi_tensor b = nmi_layer_tensor(p, layer, v);
+    const int32_t block = k == NMI_BLOCK16 ? 16 : k == NMI_BLOCK8 ? 8 : 1;
+    int64_t n = 1, channels = b.rank >= 3 ? b.dims[b.rank - 3] : 1;
+    return nmi_elems(b.rank, b.dims, &n) && channels == y->c && n == (int64_t)y->n * y->c &&
+           p->facts[layer->node->outputs[0]].rank == 4 &&
+           (b.data != NULL ? y->c % block == 0 : p->values[v].image && b.rank == 4);
+}
+
 static void eltwise_candidates(struct nmi_planner *p, struct nmi_layer *layer)
 {
     const uint32_t flags = layer->op->flags;
     if (!(flags & (NMI_OP_ELEMENTWISE | NMI_OP_BROADCAST)) || !dnnl_allowed(p) ||
-        !nmi_same_shapes(p, layer)) {
+        (layer->kind != NMI_KIND_ELTWISE && !nmi_same_shapes(p, layer))) {
         return;
     }
     const bool image = p->values[layer->node->outputs[0]].image;
     if (layer->kind == NMI_KIND_ELTWISE) {
         for (uint8_t k = NMI_PLAIN; k <= NMI_LANES; k++) {
-            if (k == NMI_PLAIN || (image && (p->kinds & 1u << k))) {
+            if (eltwise_fits(p, layer, k)) {
                 add_kernel(p, layer, NMI_KIND_ELTWISE, k, k);
             }
         }
@@ -435,6 +502,9 @@ static void candidates(struct nmi_planner *p, struct nmi_layer *layer)
     pool_candidates(p, layer);
     eltwise_candidates(p, layer);
     concat_candidates(p, layer);
+    if (layer->kind == NMI_KIND_NORM) {
+        add_kernel(p, layer, NMI_KIND_NORM, NMI_PLAIN, NMI_PLAIN);
+    }
     add(layer, (struct nmi_impl){.step = NMI_STEP_EVAL});
 }
 

@@ -18,9 +18,8 @@ static const struct nmi_impl *impl_of(const struct nmi_planner *p, int32_t layer
     return &p->layers[layer].impls[p->layers[layer].choice];
 }
 
-/* Operand k in the layout that the implementation wants; constants as they are. */
-static nm_status operand(struct nmi_planner *p, int32_t layer, int32_t k, bool exact,
-                         struct nmi_form *form, nm_error *err)
+nm_status nmi_operand(struct nmi_planner *p, int32_t layer, int32_t k, bool exact,
+                      struct nmi_form *form, nm_error *err)
 {
     const struct nmi_layer *l = &p->layers[layer];
     const int32_t value = l->node->inputs[k];
@@ -147,8 +146,8 @@ static nm_status packed_dnnl(struct nmi_planner *p, const struct nmi_layer *laye
     return NM_OK;
 }
 
-static void copy_step(struct nmi_planner *p, int32_t layer, struct nmi_ref from, struct nmi_ref to,
-                      size_t bytes)
+void nmi_copy_step(struct nmi_planner *p, int32_t layer, struct nmi_ref from, struct nmi_ref to,
+                   size_t bytes)
 {
     struct nmi_step *step = nmi_new_step(p, layer, NMI_STEP_COPY);
     step->bytes = bytes;
@@ -163,6 +162,7 @@ static bool in_place(const struct nmi_planner *p, int32_t layer, int32_t residua
     return res->ref.base == NMI_BASE_BUFFER && y->base == NMI_BASE_BUFFER &&
            residual != p->layers[layer].node->inputs[0] && p->values[residual].last_use == layer &&
            !p->values[residual].crosses && !p->buffers[res->ref.index].shared &&
+           !p->buffers[y->index].shared &&
            res->segment == p->layers[layer].segment;
 }
 
@@ -172,13 +172,13 @@ static nm_status residual(struct nmi_planner *p, int32_t layer, const struct nmi
                           struct nmi_ref *y, struct nmi_form *res, nm_error *err)
 {
     const int32_t value = p->layers[layer].node->inputs[3];
-    NMI_TRY(operand(p, layer, 3, true, res, err));
+    NMI_TRY(nmi_operand(p, layer, 3, true, res, err));
     if (in_place(p, layer, value, res, y)) {
         p->buffers[y->index].alias = res->ref.index;
     } else if (impl_of(p, layer)->step == NMI_STEP_DNNL) { /* oneDNN's sum reads y */
         struct nmi_image image = p->layers[layer].out_image;
         image.layout = *y_layout;
-        copy_step(p, layer, res->ref, *y, nmi_image_bytes(&image) - NMI_SLACK);
+        nmi_copy_step(p, layer, res->ref, *y, nmi_image_bytes(&image) - NMI_SLACK);
     }
     return NM_OK;
 }
@@ -188,7 +188,18 @@ static bool has_residual(const struct nmi_layer *l)
     return l->kind == NMI_KIND_CONV && l->desc.conv.residual;
 }
 
-/* CONV, POOL, GPOOL, GEMM, DECONV, ELTWISE through a kernel of ours or oneDNN. */
+static nm_status act_step(struct nmi_planner *p, int32_t layer, const struct nmi_layout *y_layout,
+                          struct nmi_ref y)
+{
+    struct nmi_step *step = nmi_new_step(p, layer, NMI_STEP_KERNEL);
+    step->desc = nmi_act_desc(&p->layers[layer], y_layout);
+    step->kernel = nmi_kernel_find(NMI_KIND_ELTWISE, p->options->isa, &step->desc, NULL);
+    nmi_step_use(p, NMI_REF_X, y);
+    nmi_step_use(p, NMI_REF_Y, y);
+    return nmi_kernel_scratch(p, layer, step);
+}
+
+/* CONV, POOL, GPOOL, GEMM, DECONV, ELTWISE, NORM through a kernel of ours or oneDNN. */
 static nm_status emit_compute(struct nmi_planner *p, int32_t layer, nm_error *err)
 {
     const struct nmi_layer *l = &p->layers[layer];
@@ -199,9 +210,9 @@ static nm_status emit_compute(struct nmi_planner *p, int32_t layer, nm_error *er
     const bool second =
         l->node->n_inputs > 1 && (flat || (l->kind == NMI_KIND_GEMM && l->weight == NULL));
     struct nmi_form x, b = {.ref = {.base = NMI_BASE_NONE}};
-    NMI_TRY(operand(p, layer, 0, flat, &x, err));
+    NMI_TRY(nmi_operand(p, layer, l->swapped, flat, &x, err));
     if (second) {
-        NMI_TRY(operand(p, layer, 1, flat, &b, err));
+        NMI_TRY(nmi_operand(p, layer, !l->swapped, flat, &b, err));
     }
     const struct nmi_layout y_layout = nmi_impl_output(p, last, &last->impls[last->choice]);
     struct nmi_ref y = nmi_value_place(p, layer, out, &y_layout);
@@ -232,6 +243,9 @@ static nm_status emit_compute(struct nmi_planner *p, int32_t layer, nm_error *er
         }
         NMI_TRY(nmi_kernel_scratch(p, layer, step));
     }
+    if (impl->act_after) {
+        NMI_TRY(act_step(p, layer, &y_layout, y));
+    }
     return nmi_put_form(p, layer, out, &y_layout, y, err);
 }
 
@@ -239,7 +253,7 @@ static nm_status emit_alias(struct nmi_planner *p, int32_t layer, nm_error *err)
 {
     const struct nmi_layer *l = &p->layers[layer];
     struct nmi_form x;
-    NMI_TRY(operand(p, layer, 0, false, &x, err));
+    NMI_TRY(nmi_operand(p, layer, 0, false, &x, err));
     if (x.ref.base == NMI_BASE_BUFFER) {
         p->buffers[x.ref.index].shared = true;
     }
@@ -247,26 +261,6 @@ static nm_status emit_alias(struct nmi_planner *p, int32_t layer, nm_error *err)
     v->forms[v->n_forms++] =
         (struct nmi_form){.layout = plain_layout, .segment = l->segment, .ref = x.ref};
     return NM_OK;
-}
-
-/* One image: the channels of each input stand one after the other. */
-static nm_status emit_concat(struct nmi_planner *p, int32_t layer, nm_error *err)
-{
-    const struct nmi_layer *l = &p->layers[layer];
-    const struct nmi_layout y_layout = nmi_impl_output(p, l, impl_of(p, layer));
-    struct nmi_ref y = nmi_value_place(p, layer, l->node->outputs[0], &y_layout);
-    struct nmi_ref to = y;
-    for (int32_t k = 0; k < l->node->n_inputs; k++) {
-        struct nmi_form x;
-        const struct nmi_tensor t = nmi_layer_tensor(p, l, l->node->inputs[k]);
-        struct nmi_image image = nmi_tensor_image(&t);
-        NMI_TRY(operand(p, layer, k, true, &x, err));
-        image.layout = y_layout;
-        const size_t bytes = nmi_image_bytes(&image) - NMI_SLACK;
-        copy_step(p, layer, x.ref, to, bytes);
-        to.offset += bytes;
-    }
-    return nmi_put_form(p, layer, l->node->outputs[0], &y_layout, y, err);
 }
 
 /* ---- evaluation
@@ -316,7 +310,7 @@ static nm_status eval_inputs(struct nmi_planner *p, int32_t layer, struct nmi_te
         if (v == NMI_NONE) {
             continue;
         }
-        NMI_TRY(operand(p, layer, k, true, &form, err));
+        NMI_TRY(nmi_operand(p, layer, k, true, &form, err));
         tensors[k] = nmi_layer_tensor(p, l, v);
         flatten(&tensors[k], l, &form.layout);
         refs[k] = form.ref;
@@ -376,7 +370,7 @@ static nm_status emit_layer(struct nmi_planner *p, int32_t layer, nm_error *err)
     case NMI_IMPL_ALIAS:
         return emit_alias(p, layer, err);
     case NMI_IMPL_CONCAT:
-        return emit_concat(p, layer, err);
+        return nmi_emit_concat(p, layer, err);
     case NMI_IMPL_FUSED:
         return NM_OK; /* the convolution before it does its work */
     default:
@@ -406,7 +400,7 @@ static nm_status emit_outputs(struct nmi_planner *p, nm_error *err)
             return nmi_fail(err, NM_EINTERNAL, "output %s is never made", g->values[v].name);
         }
         if (from.base != NMI_BASE_OUTPUT || from.index != i) {
-            copy_step(p, p->n_layers, from, to, p->plan->outputs[i].bytes);
+            nmi_copy_step(p, p->n_layers, from, to, p->plan->outputs[i].bytes);
         }
     }
     return NM_OK;
@@ -456,6 +450,7 @@ nm_status nmi_plan_emit(struct nmi_planner *p, nm_error *err)
     NMI_TRY(describe_outputs(p, err));
     NMI_TRY(room(p, err));
     nmi_plan_fills(p);
+    nmi_plan_homes(p);
     for (int32_t i = 0; i < p->graph->n_inputs; i++) {
         struct nmi_value_state *v = &p->values[p->graph->inputs[i]];
         v->forms[v->n_forms++] = (struct nmi_form){

@@ -236,6 +236,10 @@ struct nmi_ref nmi_value_place(struct nmi_planner *p, int32_t layer, int32_t val
 {
     const struct nmi_layer *l = &p->layers[layer];
     const struct nmi_tensor t = nmi_layer_tensor(p, l, value);
+    struct nmi_ref home;
+    if (nmi_home_place(p, value, layout, &home)) {
+        return home;
+    }
     if (layout->kind == NMI_PLAIN && p->values[value].output != NMI_NONE) {
         return (struct nmi_ref){.base = NMI_BASE_OUTPUT, .index = p->values[value].output};
     }

@@ -59,7 +59,8 @@ static bool unify(struct nmi_planner *p, const struct nmi_layer *layer)
     const int32_t first = layer->kind == NMI_KIND_CONV ? 3 : layer->kind == NMI_KIND_POOL ? 4 : 0;
     for (int32_t k = first; k < layer->node->n_inputs; k++) {
         const int32_t v = layer->node->inputs[k];
-        if (v != NMI_NONE && p->values[v].image && p->facts[v].data == NULL) {
+        if (v != NMI_NONE && p->values[v].image && p->facts[v].data == NULL &&
+            !nmi_operand_repeats(layer, k)) {
             changed |= raise(y, p->values[v].halo);
             changed |= raise(p->values[v].halo, y);
         }

@@ -102,21 +102,20 @@ static void merge_batches(struct nmi_gemm_desc *d)
     }
 }
 
-/* Gemm whose C is a constant row, MatMul; other forms are left to evaluation. */
+/* Gemm and MatMul, plain or with a constant row; other forms are left to evaluation. */
 static void describe_gemm(struct nmi_planner *p, struct nmi_layer *layer)
 {
     const struct nmi_node *node = layer->node;
     const struct nmi_tensor a = nmi_layer_tensor(p, layer, node->inputs[0]);
     const struct nmi_tensor b = nmi_layer_tensor(p, layer, node->inputs[1]);
     struct nmi_gemm_desc *d = &layer->desc.gemm;
-    const bool gemm = node->op == NMI_OP_Gemm, bias = gemm && has_input(node, 2);
+    const bool bias = has_input(node, 2);
     struct nmi_tensor c = {0};
     if (bias) {
         c = nmi_layer_tensor(p, layer, node->inputs[2]);
     }
-    nm_status status =
-        gemm ? nmi_gemm_describe(node->attrs, &a, &b, bias ? &c : NULL, node->name, d, NULL)
-             : nmi_matmul_describe(node->attrs, &a, &b, node->name, d, NULL);
+    nm_status status = (node->op == NMI_OP_Gemm ? nmi_gemm_describe : nmi_matmul_describe)(
+        node->attrs, &a, &b, bias ? &c : NULL, node->name, d, NULL);
     layer->bias = bias ? constant_floats(p, node, 2) : NULL;
     if (status != NM_OK || (d->bias_rank != 0 && (d->bias_rank != 1 || layer->bias == NULL))) {
         return;
@@ -155,6 +154,39 @@ static nm_status describe_pool(struct nmi_planner *p, struct nmi_layer *layer, n
     return NM_OK;
 }
 
+/* Softmax over the last axes, LayerNormalization by constants. */
+static void describe_norm(struct nmi_planner *p, struct nmi_layer *layer)
+{
+    const struct nmi_node *node = layer->node;
+    const struct nmi_tensor x = nmi_layer_tensor(p, layer, node->inputs[0]);
+    struct nmi_norm_desc *d = &layer->desc.norm;
+    *d = (struct nmi_norm_desc){.op = NMI_NORM_SOFTMAX, .lines = 1, .count = 1};
+    const bool layer_norm = node->op == NMI_OP_LayerNormalization;
+    const struct nmi_axis_attrs *softmax = node->attrs;
+    const struct nmi_layer_norm_attrs *norm = node->attrs;
+    int64_t axis = layer_norm ? norm->axis : softmax->axis;
+    axis += axis < 0 ? x.rank : 0;
+    for (int32_t i = 0; i < x.rank; i++) {
+        *(i < axis ? &d->lines : &d->count) *= x.dims[i];
+    }
+    bool fits = layer->out_elems > 0 && (layer_norm || softmax->legacy || axis == x.rank - 1);
+    if (layer_norm) {
+        d->op = NMI_NORM_LAYER;
+        d->epsilon = norm->epsilon;
+        d->bias = has_input(node, 2);
+        layer->weight = constant_floats(p, node, 1);
+        layer->bias = constant_floats(p, node, 2);
+        layer->weight_elems = d->count;
+        fits &= layer->weight != NULL && known_elems(&p->facts[node->inputs[1]]) == d->count &&
+                (!d->bias || (layer->bias != NULL &&
+                              known_elems(&p->facts[node->inputs[2]]) == d->count));
+        for (int32_t k = 1; k < node->n_outputs; k++) {
+            fits &= node->outputs[k] == NMI_NONE;
+        }
+    }
+    layer->kind = fits ? NMI_KIND_NORM : NMI_KIND_NONE;
+}
+
 static const struct {
     uint16_t op;
     int32_t elt, act;
@@ -168,18 +200,63 @@ static const struct {
     {NMI_OP_LeakyRelu, NMI_ELT_COPY, NMI_ACT_LEAKY},
 };
 
+bool nmi_operand_repeats(const struct nmi_layer *layer, int32_t k)
+{
+    return layer->kind == NMI_KIND_ELTWISE && layer->desc.eltwise.period > 0 &&
+           k == (layer->swapped ? 0 : 1);
+}
+
+/* b's axes, aligned to y's from the end, are y's, then ones, then y's again: so it repeats. */
+static bool repeats(const struct nmi_tensor *y, const struct nmi_tensor *b,
+                    struct nmi_eltwise_desc *d)
+{
+    const int32_t skip = y->rank - b->rank;
+    int32_t i = y->rank - 1;
+    if (b->type != NM_F32 || skip < 0) {
+        return false;
+    }
+    d->period = d->repeat = 1;
+    for (; i >= skip && b->dims[i - skip] == y->dims[i]; i--) {
+        d->period *= y->dims[i];
+    }
+    for (; i >= 0 && (i < skip || b->dims[i - skip] == 1); i--) {
+        d->repeat *= y->dims[i];
+    }
+    for (; i >= skip && i >= 0 && b->dims[i - skip] == y->dims[i]; i--) {
+    }
+    return i < 0;
+}
+
+/* A sum or product whose one operand has the output's shape, and the other one repeats. */
+static bool describe_repeated(const struct nmi_planner *p, struct nmi_layer *layer,
+                              struct nmi_eltwise_desc *d)
+{
+    const struct nmi_node *node = layer->node;
+    const struct nmi_tensor y = nmi_layer_tensor(p, layer, node->outputs[0]);
+    for (int32_t a = 0; a < (d->op == NMI_ELT_SUB ? 1 : 2) && layer->out_elems > 0; a++) {
+        const struct nmi_tensor x = nmi_layer_tensor(p, layer, node->inputs[a]);
+        const struct nmi_tensor b = nmi_layer_tensor(p, layer, node->inputs[1 - a]);
+        if (x.type == NM_F32 && x.data == NULL && x.rank == y.rank &&
+            memcmp(x.dims, y.dims, (size_t)x.rank * sizeof *x.dims) == 0 && repeats(&y, &b, d)) {
+            layer->swapped = a == 1;
+            return true;
+        }
+    }
+    return false;
+}
+
 static void describe_eltwise(struct nmi_planner *p, struct nmi_layer *layer)
 {
     const struct nmi_node *node = layer->node;
     for (size_t i = 0; i < NMI_COUNT(eltwise_ops); i++) {
         const int32_t operands = eltwise_ops[i].elt == NMI_ELT_COPY ? 1 : 2;
+        struct nmi_eltwise_desc d = {.op = eltwise_ops[i].elt, .act = {.kind = eltwise_ops[i].act}};
         if (eltwise_ops[i].op != node->op || node->n_inputs != operands ||
-            !nmi_same_shapes(p, layer)) {
+            !(nmi_same_shapes(p, layer) || (operands == 2 && describe_repeated(p, layer, &d)))) {
             continue;
         }
         layer->kind = NMI_KIND_ELTWISE;
-        layer->desc.eltwise = (struct nmi_eltwise_desc){.op = eltwise_ops[i].elt,
-                                                        .act = {.kind = eltwise_ops[i].act}};
+        layer->desc.eltwise = d;
         if (node->op == NMI_OP_LeakyRelu) {
             layer->desc.eltwise.act.alpha = ((const struct nmi_alpha_attrs *)node->attrs)->alpha;
         }
@@ -209,6 +286,10 @@ nm_status nmi_plan_describe_layer(struct nmi_planner *p, struct nmi_layer *layer
     case NMI_OP_GlobalAveragePool:
     case NMI_OP_GlobalMaxPool:
         return describe_pool(p, layer, err);
+    case NMI_OP_Softmax:
+    case NMI_OP_LayerNormalization:
+        describe_norm(p, layer);
+        return NM_OK;
     default:
         describe_eltwise(p, layer);
         return NM_OK;

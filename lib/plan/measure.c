@@ -269,6 +269,37 @@ nm_status nmi_measure_impl(struct nmi_planner *p, const struct nmi_layer *layer,
     return status;
 }
 
+/* The time of a step that comes with an implementation: from the cache, or taken now. */
+static nm_status time_helper(struct nmi_planner *p, struct nmi_subject *s, double *seconds,
+                             nm_error *err)
+{
+    const uint64_t key = key_of(p, s, 0);
+    if (from_cache(p, key, seconds)) {
+        return NM_OK;
+    }
+    NMI_TRY(time_alone(p, s, 1e9, seconds, err));
+    nmi_cache_add(p->options->cache, key, *seconds);
+    return NM_OK;
+}
+
+/* Adds the time of the activation that follows in a step of its own. */
+static nm_status add_act(struct nmi_planner *p, const struct nmi_layer *layer,
+                         struct nmi_impl *impl, nm_error *err)
+{
+    const struct nmi_layout y = nmi_impl_output(p, layer, impl);
+    const union nmi_desc desc = nmi_act_desc(layer, &y);
+    struct nmi_subject s = {.kind = NMI_KIND_ELTWISE,
+                            .desc = &desc,
+                            .kernel = nmi_kernel_find(NMI_KIND_ELTWISE, p->options->isa, &desc, NULL),
+                            .threads = nmi_layer_threads(p, layer),
+                            .x_bytes = (size_t)desc.eltwise.count * sizeof(float) + NMI_SLACK,
+                            .y_bytes = (size_t)desc.eltwise.count * sizeof(float) + NMI_SLACK};
+    double act = 0;
+    NMI_TRY(time_helper(p, &s, &act, err));
+    impl->seconds += act;
+    return NM_OK;
+}
+
 /* ---- all of a layer
  * ---------------------------------------------------------------------------------------- */
 
@@ -417,6 +448,9 @@ static nm_status measure_layer(struct nmi_planner *p, struct nmi_layer *layer, n
         if (trials[i].impl != NULL && trials[i].fresh) {
             nmi_cache_add(p->options->cache, trials[i].key, trials[i].impl->seconds);
         }
+        if (trials[i].impl != NULL && trials[i].impl->act_after) {
+            status = add_act(p, layer, trials[i].impl, err);
+        }
     }
     nmi_free(weights.memory);
     return status;
@@ -434,7 +468,7 @@ nm_status nmi_measure_convert(struct nmi_planner *p, const struct nmi_layer *lay
                               const struct nmi_convert_desc *convert, double *seconds,
                               nm_error *err)
 {
-    union nmi_desc desc = {.convert = *convert};
+    const union nmi_desc desc = {.convert = *convert};
     struct nmi_subject s = {.kind = NMI_KIND_CONVERT,
                             .desc = &desc,
                             .threads = nmi_layer_threads(p, layer),
@@ -450,11 +484,5 @@ nm_status nmi_measure_convert(struct nmi_planner *p, const struct nmi_layer *lay
             return nmi_fail(err, NM_EINTERNAL, "no kernel converts between these layouts");
         }
     }
-    const uint64_t key = key_of(p, &s, 0);
-    if (from_cache(p, key, seconds)) {
-        return NM_OK;
-    }
-    NMI_TRY(time_alone(p, &s, 1e9, seconds, err));
-    nmi_cache_add(p->options->cache, key, *seconds);
-    return NM_OK;
+    return time_helper(p, &s, seconds, err);
 }

@@ -14,6 +14,9 @@ static const char *impl_name(const struct nmi_layer *layer, const struct nmi_imp
     case NMI_STEP_KERNEL:
         return impl->kernel->name;
     case NMI_STEP_DNNL:
+        if (impl->act_after) {
+            return "oneDNN, activation apart";
+        }
         return impl->algo == NMI_DNNL_WINOGRAD ? "oneDNN Winograd" : "oneDNN";
     case NMI_IMPL_ALIAS:
         return "alias";
@@ -85,7 +88,7 @@ static nm_status notes(struct nmi_planner *p, nm_error *err)
             .candidates = candidate_list(p, layer),
             .seconds = impl->seconds,
             .macs = nmi_layer_macs(layer),
-            .sparsity = layer->weight ? zeros : -1};
+            .sparsity = layer->csr.w != NULL ? zeros : -1};
         note_shapes(p, layer, &plan->layers[i]);
         if (plan->layers[i].candidates == NULL) {
             return nmi_fail_memory(err, 2048, "planning");

@@ -11,6 +11,7 @@
  *   variants.c    how many images run together, and from which layer on
  *   fuse.c        max-pools that the convolution before them does
  *   forms.c       values in layouts: conversions, frames, buffers
+ *   homes.c       where the inputs of a Concat are made
  *   emit.c        steps
  *   memory.c      buffers to offsets
  */
@@ -33,6 +34,7 @@ struct nmi_impl {
     const struct nmi_kernel *kernel;
     struct nmi_blocking blocking;
     enum nmi_dnnl_algo algo;
+    bool act_after; /* the activation is a step of our own behind oneDNN's */
     double seconds;
 };
 enum { NMI_IMPL_ALIAS = NMI_STEP_COPY + 1, NMI_IMPL_CONCAT, NMI_IMPL_FUSED };
@@ -50,12 +52,14 @@ struct nmi_layer {
     uint64_t weight_key; /* names it in the store of packed weights */
     struct nmi_csr_source csr;
     int64_t weight_elems, zeros;
+    bool swapped; /* ELTWISE: input 1 is a, input 0 is b */
     const float *bias;          /* constant, or NULL */
     int64_t out_elems;          /* of output 0 */
     struct nmi_image out_image; /* output 0, when it is an image */
     struct nmi_impl impls[NMI_MAX_IMPLS];
     int32_t n_impls, choice;
     const struct nmi_layer *pool; /* CONV: the max-pool behind it that its step does too, or NULL */
+    struct nmi_ref place; /* of a Concat's output once one of its inputs is made; base NONE: not yet */
 };
 
 /* A buffer: lifetime in steps, place after memory.c. */
@@ -86,6 +90,8 @@ struct nmi_value_state {
     bool crosses;     /* used outside the segment that makes it */
     bool nonnegative; /* behind a ReLU: zero is as good as -inf in the frame of a max-pool */
     bool wants_zero, wants_low; /* LANES consumers need this fill in the frame */
+    int32_t home;               /* the Concat in whose output it is made, or NMI_NONE */
+    size_t home_offset;         /* bytes */
     int32_t halo[4];            /* what its LANES consumers need */
     struct nmi_form forms[NMI_MAX_FORMS];
     int32_t n_forms;
@@ -137,6 +143,8 @@ int32_t nmi_layer_ipv(const struct nmi_planner *p, const struct nmi_layer *layer
 /* layer_desc.c: kind, desc, weight and bias of a layer; NMI_KIND_NONE when only evaluation will do
  */
 nm_status nmi_plan_describe_layer(struct nmi_planner *p, struct nmi_layer *layer, nm_error *err);
+/* Operand k of an ELTWISE layer is its b, and repeats. */
+bool nmi_operand_repeats(const struct nmi_layer *layer, int32_t k);
 /* Every image operand has the output's shape; the others are known. */
 bool nmi_same_shapes(const struct nmi_planner *p, const struct nmi_layer *layer);
 
@@ -150,6 +158,8 @@ struct nmi_layout nmi_impl_input(const struct nmi_planner *p, const struct nmi_l
                                  const struct nmi_impl *impl, int32_t k);
 struct nmi_layout nmi_impl_output(const struct nmi_planner *p, const struct nmi_layer *layer,
                                   const struct nmi_impl *impl);
+/* The activation behind a layer's output in this layout, in place. */
+union nmi_desc nmi_act_desc(const struct nmi_layer *layer, const struct nmi_layout *y);
 /* The descriptor of an implementation with these layouts. */
 union nmi_desc nmi_impl_desc(const struct nmi_layer *layer, const struct nmi_impl *impl,
                              const struct nmi_layout *x, const struct nmi_layout *y);
@@ -221,7 +231,18 @@ nm_status nmi_kernel_scratch(struct nmi_planner *p, int32_t layer, struct nmi_st
 nm_status nmi_dnnl_objects(struct nmi_planner *p, struct nmi_step *step, int32_t kind,
                            enum nmi_dnnl_algo algo, nm_error *err);
 
+/* homes.c: homes of all values; the place of a value that has one. */
+void nmi_plan_homes(struct nmi_planner *p);
+bool nmi_home_place(struct nmi_planner *p, int32_t value, const struct nmi_layout *layout,
+                    struct nmi_ref *place);
+nm_status nmi_emit_concat(struct nmi_planner *p, int32_t layer, nm_error *err);
+
 /* emit.c */
+/* Operand k in the layout that the chosen implementation wants; constants as they are. */
+nm_status nmi_operand(struct nmi_planner *p, int32_t layer, int32_t k, bool exact,
+                      struct nmi_form *form, nm_error *err);
+void nmi_copy_step(struct nmi_planner *p, int32_t layer, struct nmi_ref from, struct nmi_ref to,
+                   size_t bytes);
 nm_status nmi_plan_emit(struct nmi_planner *p, nm_error *err);
 /* memory.c */
 nm_status nmi_plan_memory(struct nmi_planner *p, nm_error *err);

@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#define MIN_RUNS 2
 #define MAX_RUNS 50
 #define HOPELESS 1.3 /* times the rival: not timed again */
 
@@ -69,6 +68,7 @@ nm_status nmi_plan_dnnl(int32_t kind, const union nmi_desc *desc, enum nmi_dnnl_
 static nm_status open_dnnl(struct nmi_subject *s, size_t *scratch, nm_error *err)
 {
     float *packed = NULL;
+    s->parts = 1;
     NMI_TRY(nmi_plan_dnnl(s->kind, s->desc, s->algo, s->threads, &s->dnnl, err));
     if (strncmp(nmi_dnnl_impl(s->dnnl), "ref", 3) == 0) {
         return NM_EUNSUPPORTED; /* its plain C++ takes seconds */
@@ -128,63 +128,68 @@ void nmi_subject_close(struct nmi_subject *s)
 /* ---- runs
  * ---------------------------------------------------------------------------------------- */
 
-struct call {
+/* The fastest of a few runs: what disturbs a run only makes it slower. */
+struct timing {
     const struct nmi_subject *subject;
     struct nmi_kargs args;
+    double budget, rival;
+    int begun; /* runs; the first finds the caches */
+    double start, total, best;
 };
+
+/* Between two runs: notes the time of the one before. The parts of the next; 0: enough. */
+static int next_run(void *context)
+{
+    struct timing *t = context;
+    const double seconds = nmi_now() - t->start;
+    const int timed = t->begun - 1;
+    bool enough = false;
+    if (timed >= 0) {
+        t->best = seconds < t->best ? seconds : t->best;
+    }
+    if (timed == 0) {
+        enough = t->best > 2 * HOPELESS * t->rival; /* slow by far: no more is needed */
+    } else if (timed > 0) {
+        t->total += seconds;
+        enough =
+            timed >= MAX_RUNS || t->total >= t->budget || t->best > HOPELESS * t->rival;
+    }
+    t->begun++;
+    t->start = nmi_now();
+    return enough ? 0 : t->subject->parts;
+}
 
 static void run_part(void *context, int part, int parts)
 {
-    const struct call *call = context;
-    call->subject->kernel->run(call->subject->desc, &call->args, part, parts);
-}
-
-static nm_status run_once(struct call *call, double *seconds)
-{
-    const double start = nmi_now();
-    nm_status status = NM_OK;
-    if (call->subject->dnnl != NULL) {
-        status = nmi_dnnl_run(call->subject->dnnl, &call->args);
-    } else {
-        nmi_parallel_for(call->subject->threads, call->subject->parts, run_part, call);
-    }
-    *seconds = nmi_now() - start;
-    return status;
-}
-
-static nm_status runs(struct call *call, double budget, double rival, double *best)
-{
-    double total = 0, one = 0;
-    NMI_TRY(run_once(call, best)); /* finds the caches; slow by far: no more is needed */
-    if (*best > 2 * HOPELESS * rival) {
-        return NM_OK;
-    }
-    for (int i = 0; i < MAX_RUNS && (i < MIN_RUNS || total < budget); i++) {
-        NMI_TRY(run_once(call, &one));
-        total += one;
-        *best = one < *best ? one : *best;
-        if (*best > HOPELESS * rival) {
-            break;
-        }
-    }
-    return NM_OK;
+    const struct timing *t = context;
+    t->subject->kernel->run(t->subject->desc, &t->args, part, parts);
 }
 
 nm_status nmi_subject_time(const struct nmi_operands *o, const struct nmi_subject *s, double budget,
                            double rival, double *seconds)
 {
-    struct call call = {s,
-                        {.x = o->at[NMI_MADE_X],
-                         .w = s->weight,
-                         .packed = s->packed,
-                         .bias = o->at[NMI_MADE_BIAS],
-                         .res = o->at[NMI_MADE_RES],
-                         .y = o->at[NMI_MADE_Y],
-                         .scratch = o->at[NMI_MADE_SCRATCH]}};
+    struct timing t = {.subject = s,
+                       .args = {.x = o->at[NMI_MADE_X],
+                                .w = s->weight,
+                                .packed = s->packed,
+                                .bias = o->at[NMI_MADE_BIAS],
+                                .res = o->at[NMI_MADE_RES],
+                                .y = o->at[NMI_MADE_Y],
+                                .scratch = o->at[NMI_MADE_SCRATCH]},
+                       .budget = budget,
+                       .rival = rival,
+                       .best = 1e9};
     const int old = nmi_threads_enter(s->threads);
     const uint32_t fp = nmi_fp_enter();
-    nm_status status = runs(&call, budget, rival, seconds);
+    nm_status status = NM_OK;
+    if (s->dnnl == NULL) {
+        nmi_parallel_rounds(s->threads, next_run, run_part, &t);
+    }
+    while (s->dnnl != NULL && status == NM_OK && next_run(&t) > 0) {
+        status = nmi_dnnl_run(s->dnnl, &t.args);
+    }
     nmi_fp_restore(fp);
     nmi_threads_restore(old);
+    *seconds = t.best;
     return status;
 }

@@ -39,6 +39,8 @@ static nm_status try(const struct nmi_planner *from, int32_t area, double *secon
             areas[areas[0] != 0] = (int32_t)size;
         }
     }
+    from->plan->measured += scratch.measured;
+    nmi_operands_free(&p.operands);
     nmi_arena_free(&p.arena);
     nmi_arena_free(&scratch.meta);
     return status;
@@ -91,7 +93,8 @@ nm_status nmi_plan_variant(struct nmi_planner *p, nm_error *err)
         batch |= p->inputs[i].rank >= 2 && p->inputs[i].dims[0] > 1;
     }
     p->late_area = p->options->late_area;
-    if (p->late_area > 0 || !batch || p->options->fixed || p->options->dense || nmi_isa_lanes(p->options->isa) == 0) {
+    if (p->late_area > 0 || !batch || p->options->fixed || p->options->dense ||
+        nmi_isa_lanes(p->options->isa) == 0) {
         return NM_OK;
     }
     NMI_TRY(key_of(p, &key, err));

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Segments, images, steps: three loops. */
+/* Segments, passes, steps: three loops; a segment's passes or its steps' parts go to threads. */
 #include "lib/run/exec.h"
 
 #include "lib/base/cpu.h"
 #include "lib/base/parallel.h"
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 
 struct worker {
     const struct nmi_run *run;
-    int32_t index;   /* of this thread */
-    int32_t threads; /* that share one step */
+    int32_t index; /* of its working space */
     char *local;
     nm_error *err;
 };
 
-static void *resolve(const struct worker *w, const struct nmi_ref *ref, int32_t image)
+static void *resolve(const struct worker *w, const struct nmi_ref *ref, int32_t pass)
 {
-    const size_t offset = ref->offset + (size_t)image * ref->stride;
+    const size_t offset = ref->offset + (size_t)pass * ref->stride;
     char *base = NULL;
     switch (ref->base) {
     case NMI_BASE_ARENA:
@@ -41,18 +42,7 @@ static void *resolve(const struct worker *w, const struct nmi_ref *ref, int32_t 
     return base + offset;
 }
 
-struct kernel_call {
-    const struct nmi_step *step;
-    struct nmi_kargs args;
-};
-
-static void kernel_part(void *context, int part, int parts)
-{
-    const struct kernel_call *call = context;
-    call->step->kernel->run(&call->step->desc, &call->args, part, parts);
-}
-
-static nm_status run_eval(const struct worker *w, const struct nmi_step *step, int32_t image)
+static nm_status run_eval(const struct worker *w, const struct nmi_step *step, int32_t pass)
 {
     const size_t room = (size_t)w->index * (size_t)w->run->plan->max_tensors;
     struct nmi_tensor *tensors = w->run->tensors + room;
@@ -60,7 +50,7 @@ static nm_status run_eval(const struct worker *w, const struct nmi_step *step, i
     const int32_t n = step->n_in + step->n_out;
     memcpy(tensors, step->tensors, (size_t)n * sizeof *tensors);
     for (int32_t i = 0; i < n; i++) {
-        tensors[i].data = resolve(w, &step->tensor_refs[i], image);
+        tensors[i].data = resolve(w, &step->tensor_refs[i], pass);
         in[i] = tensors[i].type == NM_TYPE_NONE ? NULL : &tensors[i];
     }
     const struct nmi_eval e = {.attrs = step->node->attrs,
@@ -69,51 +59,62 @@ static nm_status run_eval(const struct worker *w, const struct nmi_step *step, i
                                .n_in = step->n_in,
                                .out = tensors + step->n_in,
                                .n_out = step->n_out,
-                               .scratch = resolve(w, &step->refs[NMI_REF_SCRATCH], image),
+                               .scratch = resolve(w, &step->refs[NMI_REF_SCRATCH], pass),
                                .name = step->node->name};
     return step->op->eval(&e, w->err);
 }
 
-static nm_status run_step(const struct worker *w, const struct nmi_step *step, int32_t image)
+static struct nmi_kargs args_of(const struct worker *w, const struct nmi_step *step, int32_t pass)
 {
-    if (step->kind == NMI_STEP_EVAL) {
-        return run_eval(w, step, image);
-    }
     void *p[NMI_REFS];
     for (int i = 0; i < NMI_REFS; i++) {
-        p[i] = resolve(w, &step->refs[i], image);
+        p[i] = resolve(w, &step->refs[i], pass);
     }
+    return (struct nmi_kargs){.x = p[NMI_REF_X],
+                              .w = p[NMI_REF_W],
+                              .packed = p[NMI_REF_PACKED],
+                              .bias = p[NMI_REF_BIAS],
+                              .res = p[NMI_REF_RES],
+                              .y = p[NMI_REF_Y],
+                              .scratch = p[NMI_REF_SCRATCH]};
+}
+
+/* A step on this thread alone, or on oneDNN's team. */
+static nm_status run_step(const struct worker *w, const struct nmi_step *step, int32_t pass)
+{
+    if (step->kind == NMI_STEP_EVAL) {
+        return run_eval(w, step, pass);
+    }
+    const struct nmi_kargs args = args_of(w, step, pass);
     if (step->kind == NMI_STEP_COPY) {
-        memcpy(p[NMI_REF_Y], p[NMI_REF_X], step->bytes);
+        memcpy(args.y, args.x, step->bytes);
         return NM_OK;
     }
-    struct kernel_call call = {step,
-                               {.x = p[NMI_REF_X],
-                                .w = p[NMI_REF_W],
-                                .packed = p[NMI_REF_PACKED],
-                                .bias = p[NMI_REF_BIAS],
-                                .res = p[NMI_REF_RES],
-                                .y = p[NMI_REF_Y],
-                                .scratch = p[NMI_REF_SCRATCH]}};
     if (step->kind == NMI_STEP_DNNL) {
-        nm_status status = nmi_dnnl_run(step->dnnl[step->n_objects > 1 ? w->index : 0], &call.args);
+        nm_status status = nmi_dnnl_run(step->dnnl[step->n_objects > 1 ? w->index : 0], &args);
         return status == NM_OK ? NM_OK
                                : nmi_fail(w->err, status, "node %s: oneDNN failed",
                                           w->run->plan->layers[step->layer].node);
     }
-    if (w->threads == 1 || step->parts == 1) {
-        kernel_part(&call, 0, 1);
-    } else {
-        nmi_parallel_for(w->threads, step->parts, kernel_part, &call);
-    }
+    step->kernel->run(&step->desc, &args, 0, 1);
     return NM_OK;
 }
 
-static nm_status run_image(const struct worker *w, const struct nmi_segment *segment, int32_t image)
+/* ---- threads take a pass each ------------------------------------------------------------- */
+
+struct crew {
+    const struct nmi_run *run;
+    const struct nmi_segment *segment;
+    atomic_int pass;   /* the next one that nobody has */
+    atomic_int status; /* of the first that failed */
+    nm_error *err;
+};
+
+static nm_status run_pass(const struct worker *w, const struct nmi_segment *segment, int32_t pass)
 {
     double before = nmi_now();
     for (int32_t i = segment->first; i < segment->last; i++) {
-        NMI_TRY(run_step(w, &w->run->plan->steps[i], image));
+        NMI_TRY(run_step(w, &w->run->plan->steps[i], pass));
         if (w->index == 0) {
             const double now = nmi_now();
             w->run->step_seconds[i] += now - before;
@@ -123,31 +124,117 @@ static nm_status run_image(const struct worker *w, const struct nmi_segment *seg
     return NM_OK;
 }
 
-struct crew {
-    const struct nmi_run *run;
-    const struct nmi_segment *segment;
-    nm_status status; /* of the first that failed */
-    nm_error *err;
-};
-
-static void run_images(void *context, int part, int parts)
+/* Passes until none is left; a part has working space of its own. */
+static void run_passes(void *context, int part, int parts)
 {
+    (void)parts;
     struct crew *crew = context;
     const struct nmi_plan *plan = crew->run->plan;
-    const int64_t images = crew->segment->passes;
     nm_error err = {NM_OK, ""};
     const struct worker w = {
-        crew->run, part, 1,
+        crew->run, part,
         (char *)plan->memory + plan->local_offset + (size_t)part * plan->local_stride, &err};
     nm_status status = NM_OK;
-    for (int64_t i = part * images / parts; i < (part + 1) * images / parts && status == NM_OK;
-         i++) {
-        status = run_image(&w, crew->segment, (int32_t)i);
+    for (int32_t i = atomic_fetch_add(&crew->pass, 1);
+         i < crew->segment->passes && status == NM_OK; i = atomic_fetch_add(&crew->pass, 1)) {
+        status = run_pass(&w, crew->segment, i);
     }
-    if (status != NM_OK && __atomic_exchange_n(&crew->status, status, __ATOMIC_SEQ_CST) == NM_OK &&
+    if (status != NM_OK && atomic_exchange(&crew->status, (int)status) == NM_OK &&
         crew->err != NULL) {
         *crew->err = err;
     }
+}
+
+static nm_status run_parallel(const struct nmi_run *run, const struct nmi_segment *segment,
+                              nm_error *err)
+{
+    struct crew crew = {.run = run, .segment = segment, .err = err};
+    nmi_parallel_for(run->plan->threads, run->plan->threads, run_passes, &crew);
+    return (nm_status)atomic_load(&crew.status);
+}
+
+/* ---- threads share each step -------------------------------------------------------------- */
+
+struct walk {
+    struct worker w;
+    const struct nmi_segment *segment;
+    int32_t pass, step; /* the next one */
+    const struct nmi_step *open; /* its parts are being done */
+    struct nmi_kargs args;
+    double before;
+    nm_status status;
+};
+
+static void count_time(struct walk *k)
+{
+    const double now = nmi_now();
+    k->w.run->step_seconds[k->step] += now - k->before;
+    k->before = now;
+}
+
+static void step_forward(struct walk *k)
+{
+    count_time(k);
+    k->step++;
+    if (k->step == k->segment->last) {
+        k->step = k->segment->first;
+        k->pass++;
+    }
+}
+
+static bool goes_on(const struct walk *k)
+{
+    return k->status == NM_OK && k->pass < k->segment->passes;
+}
+
+/* oneDNN brings its own team: such a step cannot run inside ours. */
+static bool ours(const struct walk *k)
+{
+    return k->w.run->plan->steps[k->step].kind != NMI_STEP_DNNL;
+}
+
+/* The next kernel that has parts; what is between runs here. */
+static int next_round(void *context)
+{
+    struct walk *k = context;
+    if (k->open != NULL) {
+        step_forward(k);
+    }
+    for (k->open = NULL; goes_on(k) && ours(k); step_forward(k)) {
+        const struct nmi_step *step = &k->w.run->plan->steps[k->step];
+        if (step->kind == NMI_STEP_KERNEL && step->parts > 1) {
+            k->open = step;
+            k->args = args_of(&k->w, step, k->pass);
+            return step->parts;
+        }
+        k->status = run_step(&k->w, step, k->pass);
+    }
+    return 0;
+}
+
+static void run_part(void *context, int part, int parts)
+{
+    const struct walk *k = context;
+    k->open->kernel->run(&k->open->desc, &k->args, part, parts);
+}
+
+static nm_status run_shared(const struct nmi_run *run, const struct nmi_segment *segment,
+                            nm_error *err)
+{
+    const struct nmi_plan *plan = run->plan;
+    struct walk k = {.w = {run, 0, (char *)plan->memory + plan->local_offset, err},
+                     .segment = segment,
+                     .step = segment->first,
+                     .before = nmi_now()};
+    while (goes_on(&k)) {
+        if (ours(&k)) {
+            nmi_parallel_rounds(plan->threads, next_round, run_part, &k);
+        } else {
+            k.status = run_step(&k.w, &plan->steps[k.step], k.pass);
+            step_forward(&k);
+        }
+    }
+    return k.status;
 }
 
 nm_status nmi_exec(const struct nmi_run *run, nm_error *err)
@@ -156,17 +243,8 @@ nm_status nmi_exec(const struct nmi_run *run, nm_error *err)
     memset(run->step_seconds, 0, (size_t)plan->n_steps * sizeof *run->step_seconds);
     for (int32_t i = 0; i < plan->n_segments; i++) {
         const struct nmi_segment *segment = &plan->segments[i];
-        if (segment->parallel) {
-            struct crew crew = {run, segment, NM_OK, err};
-            nmi_parallel_for(plan->threads, plan->threads, run_images, &crew);
-            NMI_TRY(crew.status);
-            continue;
-        }
-        const struct worker w = {run, 0, plan->threads, (char *)plan->memory + plan->local_offset,
-                                 err};
-        for (int32_t image = 0; image < segment->passes; image++) {
-            NMI_TRY(run_image(&w, segment, image));
-        }
+        NMI_TRY(segment->parallel ? run_parallel(run, segment, err)
+                                  : run_shared(run, segment, err));
     }
     return NM_OK;
 }

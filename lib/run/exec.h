@@ -12,7 +12,7 @@ struct nmi_run {
     void *const *outputs;               /* by graph output */
     struct nmi_tensor *tensors;         /* threads x max_tensors */
     const struct nmi_tensor **pointers; /* the same */
-    double *step_seconds;               /* plan->n_steps: time of each step, summed over images */
+    double *step_seconds;               /* plan->n_steps: time of each step, summed over passes */
 };
 
 /* Walks all segments. Allocates nothing. */

@@ -14,7 +14,8 @@ static const uint8_t layouts[] = {NMI_PLAIN, NMI_NHWC, NMI_BLOCK8, NMI_BLOCK16};
 static const struct nmi_act acts[] = {{NMI_ACT_NONE, 0, 0},       {NMI_ACT_RELU, 0, 0},
                                       {NMI_ACT_CLIP, 0.0f, 6.0f}, {NMI_ACT_LEAKY, 0.1f, 0},
                                       {NMI_ACT_SIGMOID, 0, 0},    {NMI_ACT_HARDSWISH, 0, 0},
-                                      {NMI_ACT_SWISH, 0, 0},      {NMI_ACT_CLIP, -3.0f, 4.0f}};
+                                      {NMI_ACT_SWISH, 0, 0},      {NMI_ACT_GELU, 0, 0},
+                                      {NMI_ACT_CLIP, -3.0f, 4.0f}};
 
 /* A case in plain layouts, its data and what must come out. */
 struct conv_case {

@@ -81,7 +81,7 @@ static struct nmi_gemm_desc product(int64_t batch, int64_t m, int64_t n, int64_t
 
 static struct nmi_gemm_desc random_product(void)
 {
-    static const int32_t kinds[] = {NMI_ACT_NONE, NMI_ACT_RELU, NMI_ACT_SIGMOID, NMI_ACT_SWISH};
+    static const int32_t kinds[] = {NMI_ACT_NONE, NMI_ACT_RELU, NMI_ACT_SIGMOID, NMI_ACT_GELU};
     struct nmi_gemm_desc d =
         product(dc_pick(0, 2) ? 1 : dc_pick(2, 4), dc_pick(1, 40), dc_pick(1, 70), dc_pick(1, 90));
     d.trans_a = dc_pick(0, 3) == 0;

@@ -72,7 +72,10 @@ START_TEST(act_values_are_onnx)
                  {{NMI_ACT_HARDSWISH, 0, 0}, 1.5f, 1.125f},
                  {{NMI_ACT_SWISH, 0, 0}, 0, 0},
                  {{NMI_ACT_SWISH, 0, 0}, 1, 0.7310585786f},
-                 {{NMI_ACT_SWISH, 0, 0}, -1, -0.26894142f}};
+                 {{NMI_ACT_SWISH, 0, 0}, -1, -0.26894142f},
+                 {{NMI_ACT_GELU, 0, 0}, 0, 0},
+                 {{NMI_ACT_GELU, 0, 0}, 1, 0.8413447461f},
+                 {{NMI_ACT_GELU, 0, 0}, -1, -0.1586552539f}};
     for (size_t i = 0; i < NMI_COUNT(table); i++) {
         float y = nmi_act_apply(table[i].act, table[i].x);
         ck_assert_msg(fabsf(y - table[i].y) <= 1e-6f, "line %zu gives %g", i, (double)y);

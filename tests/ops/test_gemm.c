@@ -244,12 +244,12 @@ START_TEST(matmul_described_with_one_stride_a_batch)
     struct nmi_gemm_attrs attrs = {0};
     struct nmi_gemm_desc d;
     struct nmi_tensor a = {.rank = 3, .dims = {5, 2, 3}}, b = {.rank = 2, .dims = {3, 4}};
-    ck_assert_int_eq(nmi_matmul_describe(&attrs, &a, &b, "n", &d, NULL), NM_OK);
+    ck_assert_int_eq(nmi_matmul_describe(&attrs, &a, &b, NULL, "n", &d, NULL), NM_OK);
     ck_assert(d.batch == 5 && d.stride_a == 6 && d.stride_b == 0 && d.stride_c == 8);
     ck_assert(d.m == 2 && d.k == 3 && d.n == 4 && !d.trans_a && !d.trans_b);
     struct nmi_tensor x = {.rank = 4, .dims = {5, 1, 2, 3}};
     struct nmi_tensor y = {.rank = 4, .dims = {1, 6, 3, 4}};
-    ck_assert_int_eq(nmi_matmul_describe(&attrs, &x, &y, "n", &d, NULL), NM_EUNSUPPORTED);
+    ck_assert_int_eq(nmi_matmul_describe(&attrs, &x, &y, NULL, "n", &d, NULL), NM_EUNSUPPORTED);
 }
 END_TEST
 

@@ -128,6 +128,39 @@ START_TEST(act_hard_swish_in_pieces_is_fused)
 }
 END_TEST
 
+static int32_t one_plus_erf(struct builder *b, int32_t y, float root)
+{
+    int32_t d = build_node(b, NMI_OP_Div, "root", IDS(y, build_scalar(b, root)));
+    int32_t e = build_node(b, NMI_OP_Erf, "erf", IDS(d));
+    return build_node(b, NMI_OP_Add, "one", IDS(e, build_scalar(b, 1)));
+}
+
+START_TEST(act_gelu_in_pieces_is_fused)
+{
+    struct builder b;
+    int32_t y = start(&b, 51), half = build_scalar(&b, 0.5f);
+    int32_t p = build_node(&b, NMI_OP_Mul, "mul", IDS(y, one_plus_erf(&b, y, 1.41421356f)));
+    finish(&b, build_node(&b, NMI_OP_Mul, "half", IDS(p, half)), NMI_ACT_GELU);
+    y = start(&b, 52);
+    int32_t e = one_plus_erf(&b, y, 1.41421356f), two = build_scalar(&b, 2);
+    int32_t h = build_node(&b, NMI_OP_Div, "half", IDS(e, two));
+    finish(&b, build_node(&b, NMI_OP_Mul, "mul", IDS(h, y)), NMI_ACT_GELU);
+}
+END_TEST
+
+START_TEST(act_gelu_with_other_numbers_stays)
+{
+    struct builder b;
+    int32_t y = start(&b, 53), half = build_scalar(&b, 0.5f);
+    int32_t p = build_node(&b, NMI_OP_Mul, "mul", IDS(y, one_plus_erf(&b, y, 1.5f)));
+    finish(&b, build_node(&b, NMI_OP_Mul, "half", IDS(p, half)), NMI_ACT_NONE);
+    y = start(&b, 54);
+    int32_t sixth = build_scalar(&b, 1.0f / 6);
+    p = build_node(&b, NMI_OP_Mul, "mul", IDS(y, one_plus_erf(&b, y, 1.41421356f)));
+    finish(&b, build_node(&b, NMI_OP_Mul, "sixth", IDS(p, sixth)), NMI_ACT_NONE);
+}
+END_TEST
+
 START_TEST(act_hard_swish_without_the_sixth_stays)
 {
     struct builder b;
@@ -201,6 +234,8 @@ int main(void)
     tcase_add_test(t, act_hard_swish_of_hard_sigmoid_is_fused);
     tcase_add_test(t, act_product_with_other_hard_sigmoid_stays);
     tcase_add_test(t, act_hard_swish_in_pieces_is_fused);
+    tcase_add_test(t, act_gelu_in_pieces_is_fused);
+    tcase_add_test(t, act_gelu_with_other_numbers_stays);
     tcase_add_test(t, act_hard_swish_without_the_sixth_stays);
     tcase_add_test(t, act_of_a_shared_sum_stays);
     tcase_add_test(t, act_behind_an_act_stays);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* MatMul and Add of rank 2 become Gemm. */
+/* MatMul and Add of a row become Gemm where they are of rank 2, else one MatMul. */
 #include "tests/support/builder.h"
 
 #include <check.h>
@@ -25,16 +25,34 @@ START_TEST(matmul_and_add_of_rank_2_is_gemm)
 }
 END_TEST
 
-START_TEST(matmul_of_other_ranks_or_sums_stays)
+START_TEST(matmul_of_other_ranks_takes_the_row)
+{
+    struct builder b;
+    build_begin(&b, 72);
+    int32_t x = build_input(&b, "x", DIMS(-1, 2, 5)), w = build_random(&b, "w", DIMS(5, 3));
+    int32_t y = build_node(&b, NMI_OP_MatMul, "fc", IDS(x, w));
+    y = build_node(&b, NMI_OP_Add, "add", IDS(build_random(&b, "c", DIMS(3)), y));
+    build_output(&b, build_node(&b, NMI_OP_Sigmoid, "act", IDS(y)));
+    struct nmi_graph *g = optimised(b.g, NULL);
+    ck_assert_int_eq(g->n_nodes, 1);
+    ck_assert_int_eq(g->nodes[0].op, NMI_OP_MatMul);
+    ck_assert_int_eq(g->nodes[0].n_inputs, 3);
+    check_same(b.g, g, 4);
+    build_end(&b);
+}
+END_TEST
+
+START_TEST(matmul_of_other_sums_stays)
 {
     struct builder b;
     build_begin(&b, 71);
     int32_t x3 = build_input(&b, "x3", DIMS(-1, 2, 5)), x = build_input(&b, "x", DIMS(-1, 5));
+    int32_t row = build_random(&b, "row", DIMS(1, 3));
     int32_t v = build_input(&b, "v", DIMS(5, 3));
     int32_t w = build_random(&b, "w", DIMS(5, 3)), c = build_random(&b, "c", DIMS(3));
     int32_t column = build_random(&b, "column", DIMS(2, 1, 3));
     int32_t y = build_node(&b, NMI_OP_MatMul, "rank3", IDS(x3, w));
-    build_output(&b, build_node(&b, NMI_OP_Add, "add", IDS(y, c)));
+    build_output(&b, build_node(&b, NMI_OP_Add, "add", IDS(y, row)));
     y = build_node(&b, NMI_OP_MatMul, "input", IDS(x, v));
     build_output(&b, build_node(&b, NMI_OP_Add, "add", IDS(y, c)));
     y = build_node(&b, NMI_OP_MatMul, "grows", IDS(x, w));
@@ -51,7 +69,8 @@ int main(void)
     Suite *suite = suite_create("pass_gemm");
     TCase *t = tcase_create("pass_gemm");
     tcase_add_test(t, matmul_and_add_of_rank_2_is_gemm);
-    tcase_add_test(t, matmul_of_other_ranks_or_sums_stays);
+    tcase_add_test(t, matmul_of_other_ranks_takes_the_row);
+    tcase_add_test(t, matmul_of_other_sums_stays);
     suite_add_tcase(suite, t);
     SRunner *sr = srunner_create(suite);
     srunner_run_all(sr, CK_NORMAL);

@@ -201,6 +201,8 @@ def main():
     if args.list:
         print("\n".join(r["name"] for r in rows))
         return 0
+    if not rows:
+        sys.exit(f"--rows {args.rows}: there is no such row; --list shows all")
     os.makedirs(args.folder, exist_ok=True)
     failed = 0
     for r in rows:

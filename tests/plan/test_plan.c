@@ -53,7 +53,8 @@ static void add_conv(struct net *n, bool same)
     struct nmi_conv_attrs *a = build_attrs(&n->b);
     a->group = depthwise ? n->channels : 1;
     a->strides = (struct nmi_ints){2, {stride, stride}};
-    a->act.kind = pick(n, 2) ? NMI_ACT_RELU : NMI_ACT_NONE;
+    static const int32_t acts[] = {NMI_ACT_NONE, NMI_ACT_RELU, NMI_ACT_SWISH};
+    a->act.kind = acts[pick(n, 3)];
     thin(n, 1);
     n->older = same ? x : NMI_NONE;
     n->channels = out;
@@ -100,6 +101,33 @@ static void add_concat(struct net *n)
     n->older = NMI_NONE;
 }
 
+/* Two Concats, the second of which begins as the first one does; their inputs have other readers. */
+static void add_dense_block(struct net *n)
+{
+    const int32_t x = n->x, growth = 16;
+    const int32_t a = build_conv(&n->b, "dense", x, (int64_t[]){growth, n->channels, 3}, 1);
+    const int32_t first = build_node(&n->b, NMI_OP_Concat, "concat", IDS(x, a));
+    ((struct nmi_axis_attrs *)build_attrs(&n->b))->axis = 1;
+    const int64_t shape[3] = {growth, n->channels + growth, 1};
+    const int32_t b = build_conv(&n->b, "dense", first, shape, 0);
+    const int32_t sum = build_node(&n->b, NMI_OP_Add, "add", IDS(a, b));
+    n->x = build_node(&n->b, NMI_OP_Concat, "concat", IDS(x, a, sum));
+    ((struct nmi_axis_attrs *)build_attrs(&n->b))->axis = 1;
+    n->channels += 2 * growth;
+    n->older = NMI_NONE;
+}
+
+/* Factors of channels that come from the map itself. */
+static void add_squeeze_excite(struct net *n)
+{
+    const int32_t mean = build_node(&n->b, NMI_OP_GlobalAveragePool, "mean", IDS(n->x));
+    const int64_t shape[3] = {n->channels, n->channels, 1};
+    int32_t s = build_conv(&n->b, "excite", mean, shape, 0);
+    s = build_node(&n->b, NMI_OP_Sigmoid, "sigmoid", IDS(s));
+    const bool swap = pick(n, 2) != 0;
+    n->x = build_node(&n->b, NMI_OP_Mul, "scale", IDS(swap ? s : n->x, swap ? n->x : s));
+}
+
 /* conv + older, as the residual pass leaves it. */
 static void add_residual(struct net *n)
 {
@@ -125,7 +153,7 @@ static void make_net(struct net *n, uint64_t seed, double sparsity)
     const int32_t layers = 2 + pick(n, MAX_LAYERS - 2);
     int32_t inner = NMI_NONE;
     for (int32_t i = 0; i < layers; i++) {
-        const int32_t what = pick(n, 9);
+        const int32_t what = pick(n, 11);
         if (what < 4) {
             add_conv(n, what == 0);
         } else if (what < 6) {
@@ -134,8 +162,10 @@ static void make_net(struct net *n, uint64_t seed, double sparsity)
             add_pool(n);
         } else if (what == 7) {
             add_pointwise(n);
+        } else if (what == 8) {
+            add_squeeze_excite(n);
         } else if (n->channels < 64) {
-            add_concat(n);
+            (what == 9 ? add_dense_block : add_concat)(n);
         }
         inner = i == layers / 2 ? n->x : inner;
     }
