@@ -257,28 +257,6 @@ static nm_status look(struct nmi_planner *p, const struct nmi_layer *layer, stru
     return time_alone(p, &t->subject, rival, &impl->seconds, err);
 }
 
-/* Adds the time of an activation that is a step of its own. */
-static nm_status add_act(struct nmi_planner *p, const struct nmi_layer *layer,
-                         struct nmi_impl *impl, nm_error *err)
-{
-    const struct nmi_layout y = nmi_impl_output(p, layer, impl);
-    const union nmi_desc desc = nmi_act_desc(layer, &y);
-    struct nmi_subject s = {.kind = NMI_KIND_ELTWISE,
-                            .desc = &desc,
-                            .kernel = nmi_kernel_find(NMI_KIND_ELTWISE, p->options->isa, &desc, NULL),
-                            .threads = nmi_layer_threads(p, layer)};
-    double seconds = 0;
-    operand_bytes(layer, &y, &y, &s.x_bytes, &s.y_bytes);
-    s.x_bytes = s.y_bytes;
-    const uint64_t key = key_of(p, &s, 0);
-    if (!from_cache(p, key, &seconds)) {
-        NMI_TRY(time_alone(p, &s, 1e9, &seconds, err));
-        nmi_cache_add(p->options->cache, key, seconds);
-    }
-    impl->seconds += seconds;
-    return NM_OK;
-}
-
 nm_status nmi_measure_impl(struct nmi_planner *p, const struct nmi_layer *layer,
                            struct nmi_impl *impl, nm_error *err)
 {
