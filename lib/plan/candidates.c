@@ -343,8 +343,10 @@ static void add_act_after(const struct nmi_planner *p, struct nmi_layer *layer)
     const int32_t n = layer->n_impls, kind = layer_act(layer).kind;
     for (int32_t i = 0; i < n && !p->options->fixed; i++) {
         struct nmi_impl impl = layer->impls[i];
+        const struct nmi_layout y = {.kind = impl.out_kind};
+        const bool floats = nmi_layout_element(&y) == sizeof(float); /* all that our kernels do */
         impl.act_after = true;
-        if (impl.step == NMI_STEP_DNNL && (kind == NMI_ACT_SWISH || kind == NMI_ACT_GELU)) {
+        if (floats && impl.step == NMI_STEP_DNNL && (kind == NMI_ACT_SWISH || kind == NMI_ACT_GELU)) {
             add(layer, impl);
         }
     }

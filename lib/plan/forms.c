@@ -220,6 +220,17 @@ nm_status nmi_get_form(struct nmi_planner *p, int32_t layer, int32_t value,
     return make_form(p, layer, value, want, &from, form, err);
 }
 
+/* Elements of this layout stand in row-major order, as those of a 1x1 map do in most. */
+static bool is_plain(const struct nmi_planner *p, int32_t layer, int32_t value,
+                     const struct nmi_layout *layout)
+{
+    const struct nmi_tensor t = nmi_layer_tensor(p, &p->layers[layer], value);
+    const struct nmi_image image = p->values[value].image ? nmi_tensor_image(&t)
+                                                          : (struct nmi_image){0};
+    return layout->kind == NMI_PLAIN ||
+           (p->values[value].image && nmi_layout_equivalent(&image, layout, &plain_layout));
+}
+
 static nm_status fill_frame(struct nmi_planner *p, int32_t layer, int32_t value,
                             const struct nmi_form *form, nm_error *err)
 {
@@ -242,7 +253,9 @@ nm_status nmi_put_form(struct nmi_planner *p, int32_t layer, int32_t value,
                        const struct nmi_layout *layout, struct nmi_ref ref, nm_error *err)
 {
     struct nmi_value_state *v = &p->values[value];
-    struct nmi_form form = {.layout = *layout, .segment = segment_of(p, layer), .ref = ref};
+    struct nmi_form form = {.layout = is_plain(p, layer, value, layout) ? plain_layout : *layout,
+                            .segment = segment_of(p, layer),
+                            .ref = ref};
     if (layout->kind == NMI_LANES && any_halo(layout->halo) && (v->wants_low || v->wants_zero)) {
         form.fill = v->wants_low && !v->wants_zero && !v->nonnegative ? -INFINITY : 0.0f;
         NMI_TRY(fill_frame(p, layer, value, &form, err));
@@ -269,7 +282,7 @@ struct nmi_ref nmi_fresh_place(struct nmi_planner *p, int32_t layer, int32_t val
 {
     const struct nmi_layer *l = &p->layers[layer];
     const struct nmi_tensor t = nmi_layer_tensor(p, l, value);
-    if (layout->kind == NMI_PLAIN && p->values[value].output != NMI_NONE) {
+    if (is_plain(p, layer, value, layout) && p->values[value].output != NMI_NONE) {
         return (struct nmi_ref){.base = NMI_BASE_OUTPUT, .index = p->values[value].output};
     }
     size_t bytes = 0;

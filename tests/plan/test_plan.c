@@ -33,10 +33,13 @@ static void thin(struct net *n, int32_t node_input)
 {
     const struct nmi_node *node = &n->b.g->nodes[n->b.g->n_nodes - 1];
     const struct nmi_constant *c = nmi_graph_constant(n->b.g, node->inputs[node_input]);
+    const double inputs = (double)c->bytes / sizeof(float) / (double)c->dims[0];
+    /* sums stay about as large as what goes in: a squashing function behind them magnifies nothing */
+    const float scale = (float)(1.5 / sqrt(inputs * (1 - n->sparsity) + 1));
     float *w;
     memcpy(&w, &c->data, sizeof w);
     for (size_t i = 0; i < c->bytes / sizeof *w; i++) {
-        w[i] = build_uniform(&n->b) < (float)n->sparsity ? 0 : w[i] * 0.5f;
+        w[i] = build_uniform(&n->b) < (float)n->sparsity ? 0 : w[i] * scale;
     }
 }
 
@@ -106,10 +109,12 @@ static void add_dense_block(struct net *n)
 {
     const int32_t x = n->x, growth = 16;
     const int32_t a = build_conv(&n->b, "dense", x, (int64_t[]){growth, n->channels, 3}, 1);
+    thin(n, 1);
     const int32_t first = build_node(&n->b, NMI_OP_Concat, "concat", IDS(x, a));
     ((struct nmi_axis_attrs *)build_attrs(&n->b))->axis = 1;
     const int64_t shape[3] = {growth, n->channels + growth, 1};
     const int32_t b = build_conv(&n->b, "dense", first, shape, 0);
+    thin(n, 1);
     const int32_t sum = build_node(&n->b, NMI_OP_Add, "add", IDS(a, b));
     n->x = build_node(&n->b, NMI_OP_Concat, "concat", IDS(x, a, sum));
     ((struct nmi_axis_attrs *)build_attrs(&n->b))->axis = 1;
@@ -123,6 +128,7 @@ static void add_squeeze_excite(struct net *n)
     const int32_t mean = build_node(&n->b, NMI_OP_GlobalAveragePool, "mean", IDS(n->x));
     const int64_t shape[3] = {n->channels, n->channels, 1};
     int32_t s = build_conv(&n->b, "excite", mean, shape, 0);
+    thin(n, 1);
     s = build_node(&n->b, NMI_OP_Sigmoid, "sigmoid", IDS(s));
     const bool swap = pick(n, 2) != 0;
     n->x = build_node(&n->b, NMI_OP_Mul, "scale", IDS(swap ? s : n->x, swap ? n->x : s));
@@ -176,7 +182,9 @@ static void make_net(struct net *n, uint64_t seed, double sparsity)
     build_output(&n->b, build_node(&n->b, NMI_OP_Gemm, "fc", IDS(flat, w, bias)));
     ((struct nmi_gemm_attrs *)build_attrs(&n->b))->trans_b = 1;
     thin(n, 1);
-    if (inner != n->b.g->inputs[0]) {
+    if (pick(n, 2)) {
+        build_output(&n->b, pooled); /* a map of one pixel: most layouts are row-major */
+    } else if (inner != n->b.g->inputs[0]) {
         build_output(&n->b, inner);
     }
 }
