@@ -79,7 +79,7 @@ bench-kernels: $(BENCH_BIN)
 	@taskset -c 0 $(B)/tests/kernels/bench_dense
 
 # libnm beside other engines, the rows of docs/performance.md (tests/peers/README.md). ROUNDS, CORE,
-# ROWS='rn50-*-b1,avx2', ENGINES, PEERS_PYTHON (which has the engines). `make peers-table` puts
+# ROWS='rn50-*-b1,avx2-*', ENGINES, PEERS_PYTHON (which has the engines). `make peers-table` puts
 # what has been measured into the page.
 PEERS_PYTHON ?= python3
 ROUNDS   ?= 3

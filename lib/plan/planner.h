@@ -4,7 +4,7 @@
  *   layers.c      facts of every value, live nodes, segments
  *   order.c       the order in which they run
  *   layer_desc.c  descriptors of kernels
- *   candidates.c  implementations of each layer
+ *   candidates.c  implementations of each layer (impls.c: what one asks for)
  *   frames.c      frames of LANES
  *   measure.c     what each costs, conversions too (stopwatch.c times one)
  *   choose.c      one implementation for each layer
@@ -164,6 +164,7 @@ struct nmi_layout nmi_impl_input(const struct nmi_planner *p, const struct nmi_l
 struct nmi_layout nmi_impl_output(const struct nmi_planner *p, const struct nmi_layer *layer,
                                   const struct nmi_impl *impl);
 /* The activation behind a layer's output in this layout, in place. */
+struct nmi_act nmi_layer_act(const struct nmi_layer *layer);
 union nmi_desc nmi_act_desc(const struct nmi_layer *layer, const struct nmi_layout *y);
 /* The descriptor of an implementation with these layouts. */
 union nmi_desc nmi_impl_desc(const struct nmi_layer *layer, const struct nmi_impl *impl,

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rows of docs/performance.md: networks, batches and threads, libnm beside other engines.
 
-    bench_rows.py --nmie build/nmie --folder build/peers --rows 'rn50-*-b1,avx2'
+    bench_rows.py --nmie build/nmie --folder build/peers --rows 'rn50-*-b1,avx2-*'
     bench_rows.py --folder build/peers --table docs/performance.md
 
 Makes the networks that are missing, plans for each row (so that no plan is searched while others
@@ -38,8 +38,9 @@ def all_rows():
             for net in ("rn50", "vgg") for batch in (1, 64) for zeros in (0, 80, 90, 95)]
     rows += [row(f"rn50-90-b{batch}", "rn50", 90, batch) for batch in (4, 16)]
     rows += [row("mbv2-90-b1", "mbv2", 90, 1)]
-    rows += [row("avx2", "rn50", 90, 1,
-                 {"dense_avx2": "--dense --isa avx2 -t 1", "sparse_avx2": "--isa avx2 -t 1"})]
+    rows += [row(f"avx2-b{batch}", "rn50", 90, batch,
+                 {"dense_avx2": "--dense --isa avx2 -t 1", "sparse_avx2": "--isa avx2 -t 1"})
+             for batch in (1, 64)]
     rows += [row(f"threads-b{batch}", "rn50", 90, batch,
                  {"one_thread": "-t 1", "two_threads": "-t 2"}, 2) for batch in (1, 64)]
     return rows

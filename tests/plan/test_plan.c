@@ -76,6 +76,13 @@ static void add_pool(struct net *n)
     a->strides = (struct nmi_ints){2, {2, 2}};
     a->ceil_mode = pick(n, 2);
     const int32_t pad = a->ceil_mode ? 0 : 1;
+    if (!average && n->size % 2 == 0 && pick(n, 2)) { /* one that a convolution may do too */
+        a->kernel_shape = (struct nmi_ints){2, {2, 2}};
+        a->ceil_mode = 0;
+        n->size /= 2;
+        n->older = NMI_NONE;
+        return;
+    }
     a->pads = (struct nmi_ints){4, {pad, pad, pad, pad}};
     a->count_include_pad = pick(n, 2);
     n->size = a->ceil_mode ? (n->size - 3 + 1) / 2 + 1 : (n->size + 2 - 3) / 2 + 1;
@@ -494,6 +501,35 @@ START_TEST(plan_late_layers_on_several_images_as_evaluated)
 }
 END_TEST
 
+/* A convolution and its pool as one step, measured when all else is known already: a batch is
+ * planned several ways first. */
+START_TEST(plan_batch_with_a_pool_behind_a_convolution_as_evaluated)
+{
+    struct net n = {.channels = 16, .size = 56, .older = NMI_NONE, .sparsity = 0.9};
+    build_begin(&n.b, first_seed());
+    n.x = build_input(&n.b, "x", 4, (int64_t[]){-1, 16, 56, 56});
+    n.x = build_conv(&n.b, "conv", n.x, (int64_t[]){16, 16, 3}, 1);
+    thin(&n, 1);
+    n.x = build_node(&n.b, NMI_OP_MaxPool, "pool", IDS(n.x));
+    struct nmi_pool_attrs *a = build_attrs(&n.b);
+    a->kernel_shape = a->strides = (struct nmi_ints){2, {2, 2}};
+    build_output(&n.b, n.x);
+    const nm_tensor in = make_input(&n, 4);
+    struct result want = evaluate(&n, &in);
+    for (int isa = NM_ISA_REF; isa <= (int)nmi_cpu_info()->best; isa++) {
+        nm_session_options o = NM_SESSION_OPTIONS_INIT;
+        o.isa = (nm_isa)isa;
+        o.threads = 1;
+        struct result r = run(&n, &in, &o);
+        check_close(&r, &want, 0, nm_isa_name(o.isa));
+        free_result(&r);
+    }
+    free_result(&want);
+    free(in.data);
+    build_end(&n.b);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("plan");
@@ -504,6 +540,7 @@ int main(void)
     tcase_add_test(cases, plan_half_precision_below_avx512_is_float32);
     tcase_add_test(cases, plan_any_thread_count_same_result);
     tcase_add_test(cases, plan_late_layers_on_several_images_as_evaluated);
+    tcase_add_test(cases, plan_batch_with_a_pool_behind_a_convolution_as_evaluated);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
