@@ -60,7 +60,8 @@ static inline int32_t nmi_layout_block(uint8_t kind)
 }
 
 /*
- * LANES: [group][C][plane][vl] floats; vl 32: float16, so that a vector has 64 bytes again. It holds one position of vl sub-images. Each image is
+ * LANES: [group][C][plane][vl] floats; vl 32: float16, so that a vector has 64 bytes again. It holds
+ * one position of vl sub-images. Each image is
  * cut into gy x gx sub-images of sub_h x sub_w; a group is ipv = vl / (gy gx) images (1: lane =
  * space; vl: lane = image). Lane i of a vector belongs to image i / (gy gx) of the group and to the
  * sub-image (i % (gy gx) / gx, i % gx). A sub-image stands in a frame (halo) of vectors, which a

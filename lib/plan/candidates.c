@@ -5,12 +5,6 @@
  */
 #include "lib/plan/planner.h"
 
-#include "lib/base/checked.h"
-#include "lib/base/hash.h"
-#include "lib/ops/window.h"
-
-#include <string.h>
-
 /* Below this share of zeros no sparse kernel has a chance, and none is timed. */
 #define MIN_ZEROS 0.35
 
@@ -271,7 +265,7 @@ static bool eltwise_fits(const struct nmi_planner *p, const struct nmi_layer *la
         return false; /* a vector meets the factors of several images */
     }
     const struct nmi_tensor b = nmi_layer_tensor(p, layer, v);
-    const int32_t block = k == NMI_BLOCK16 ? 16 : k == NMI_BLOCK8 ? 8 : 1;
+    const int32_t block = nmi_layout_block(k);
     int64_t n = 1, channels = b.rank >= 3 ? b.dims[b.rank - 3] : 1;
     return nmi_elems(b.rank, b.dims, &n) && channels == y->c && n == (int64_t)y->n * y->c &&
            p->facts[layer->node->outputs[0]].rank == 4 &&

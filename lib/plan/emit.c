@@ -204,7 +204,7 @@ static nm_status emit_compute(struct nmi_planner *p, int32_t layer, nm_error *er
 {
     const struct nmi_layer *l = &p->layers[layer];
     const struct nmi_impl *impl = impl_of(p, layer);
-    const struct nmi_layer *last = l->pool != NULL ? l->pool : l; /* whose value the step makes */
+    const struct nmi_layer *last = nmi_layer_last(l);
     const int32_t out = last->node->outputs[0];
     const bool flat = l->kind == NMI_KIND_ELTWISE;
     const bool second =

@@ -128,17 +128,11 @@ static size_t image_bytes(struct nmi_image image, const struct nmi_layout *layou
     return nmi_image_bytes(&image);
 }
 
-/* The layer whose value a step makes: the pool that a convolution does too, or itself. */
-static const struct nmi_layer *last_of(const struct nmi_layer *layer)
-{
-    return layer->pool != NULL ? layer->pool : layer;
-}
-
 /* Bytes of the x and y operands of a layer under these layouts. */
 static void operand_bytes(const struct nmi_layer *layer, const struct nmi_layout *x,
                           const struct nmi_layout *y, size_t *xb, size_t *yb)
 {
-    const struct nmi_layer *last = last_of(layer);
+    const struct nmi_layer *last = nmi_layer_last(layer);
     const size_t plain = (size_t)last->out_elems * sizeof(float) + NMI_SLACK;
     *yb = y->kind == NMI_PLAIN ? plain : image_bytes(last->out_image, y);
     switch (layer->kind) {
@@ -212,7 +206,7 @@ static bool from_cache(struct nmi_planner *p, uint64_t key, double *seconds)
 static void describe_trial(const struct nmi_planner *p, const struct nmi_layer *layer,
                            struct nmi_impl *impl, const struct nmi_csr *csr, struct trial *t)
 {
-    const struct nmi_layer *last = last_of(layer);
+    const struct nmi_layer *last = nmi_layer_last(layer);
     const struct nmi_layout x = nmi_impl_input(p, layer, impl, 0);
     const struct nmi_layout y =
         nmi_impl_output(p, last, last == layer ? impl : &last->impls[last->choice]);

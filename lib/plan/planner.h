@@ -62,6 +62,12 @@ struct nmi_layer {
     struct nmi_ref place; /* of a Concat's output once one of its inputs is made; base NONE: not yet */
 };
 
+/* The layer whose value a step makes: the pool that a convolution does too, or itself. */
+static inline const struct nmi_layer *nmi_layer_last(const struct nmi_layer *layer)
+{
+    return layer->pool != NULL ? layer->pool : layer;
+}
+
 /* A buffer: lifetime in steps, place after memory.c. */
 struct nmi_buffer {
     size_t bytes; /* of one pass of the segment that makes it */
