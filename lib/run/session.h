@@ -22,5 +22,7 @@ nm_status nmi_session_prepare(struct nmi_session *s, const nm_tensor *in, size_t
                               nm_error *err);
 nm_status nmi_session_describe(struct nmi_session *s, nm_describe what, struct nmi_text *t,
                                nm_error *err);
+/* As nm_session_profile; freed with nmi_profile_free. */
+nm_status nmi_session_profile(struct nmi_session *s, nm_profile **profile, nm_error *err);
 
 #endif
