@@ -38,9 +38,9 @@ SO        := $(B)/libnm.so.$(SOVERSION)
 LIB_SRC   := $(sort $(wildcard lib/*/*.c kernels/*.c kernels/ref/*.c kernels/avx2/*.c \
                  kernels/avx512/*.c kernels/dnnl/*.c) $(if $(FP16),$(wildcard kernels/avx512fp16/*.c)))
 LIB_OBJ   := $(LIB_SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/onnx.pb-c.o
-NMIE_SRC  := $(sort $(wildcard examples/nmie/*.c))
+NMIE_SRC  := $(sort $(wildcard examples/nmie/*.c examples/nmie/*/*.c))
 NMIE_OBJ  := $(NMIE_SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/onnx.pb-c.o
-NMIE_LIBS := -lpng -ljpeg -lcjson
+NMIE_LIBS := -lpng -ljpeg -lcjson -ldl -lpthread
 HELP_SRC  := $(sort $(wildcard tests/support/*.c))
 HELP_OBJ  := $(HELP_SRC:%.c=$(B)/obj/%.o)
 TEST_BIN  := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/*/test_*.c)))
