@@ -83,17 +83,6 @@ static int list_option(struct args_list *list, const char *word)
                : usage(&cmd_bench, "'%s' is not a list of positive numbers", word);
 }
 
-static int shape_option(struct source_shape *shape, const char *word)
-{
-    struct args_list dims;
-    if (!args_ints(word, 'x', 1 << 20, &dims) || dims.n >= NM_MAX_DIMS) {
-        return usage(&cmd_bench, "--shape %s is not of the form 3x224x224", word);
-    }
-    shape->rank = (int32_t)dims.n;
-    memcpy(shape->dims, dims.at, dims.n * sizeof *dims.at);
-    return GO_ON;
-}
-
 static int sparsity_option(struct matrix *m, const char *word)
 {
     size_t n = 1;
@@ -206,7 +195,9 @@ static int one_option(struct bench *b, int code)
         b->matrix.rounds = (int)rounds;
         return GO_ON;
     case OPT_SHAPE:
-        return shape_option(&b->matrix.shape, optarg);
+        return source_shape_parse(optarg, &b->matrix.shape)
+                   ? GO_ON
+                   : usage(&cmd_bench, "--shape %s is not of the form 3x224x224", optarg);
     case OPT_COMPARE:
         return compare_option(b);
     case OPT_ENGINE:

@@ -101,8 +101,9 @@ static void draw_bar(FILE *to, const struct chart *c, size_t g, size_t s, double
         fprintf(to, "<path class=\"e\" d=\"M%.1f %.1fV%.1f\"/>", x + BAR / 2.0,
                 TOP + PLOT - PLOT * b->high / top, TOP + PLOT - PLOT * b->low / top);
     }
-    fprintf(to, "<text class=\"n\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%.3g</text></g>\n",
-            x + BAR / 2.0, fmin(y, TOP + PLOT - PLOT * b->high / top) - 4.0, b->value);
+    fprintf(to, "<text class=\"n\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">",
+            x + BAR / 2.0, fmin(y, TOP + PLOT - PLOT * b->high / top) - 4.0);
+    fprintf(to, b->value < 99.95 ? "%.3g</text></g>\n" : "%.0f</text></g>\n", b->value);
 }
 
 /* The label in two lines, broken behind a comma. */

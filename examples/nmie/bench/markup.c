@@ -60,9 +60,9 @@ void markup_begin(FILE *to, const char *title)
     fputs("</title><style>\n", to);
     markup_chart_style(to);
     fputs("body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);"
-          "max-width:1100px;margin:0 auto;padding:1rem}"
+          "max-width:1180px;margin:0 auto;padding:1rem}"
           "h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2.5rem}"
-          "p.soft,caption,figcaption{color:var(--soft);font-size:.9rem;text-align:left}"
+          "caption{max-width:60rem}p.soft,caption{color:var(--soft);font-size:.9rem;text-align:left}"
           "figure{margin:1rem 0;overflow-x:auto}.scroll{overflow-x:auto}"
           "table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}"
           "th,td{padding:.2rem .7rem;border-bottom:1px solid var(--line);text-align:right;"

@@ -160,8 +160,9 @@ static void draw_section(struct drawing *d, const struct chart *c, const struct 
     fputs("</section>\n", d->to);
 }
 
-void page_html(FILE *to, const struct rows *rows)
+void page_html(FILE *to, const void *context)
 {
+    const struct rows *rows = context;
     struct drawing d = {.to = to};
     markup_begin(to, "Inference speed");
     markup_environment(to, cJSON_GetObjectItemCaseSensitive(rows->document, "environment"));
@@ -188,8 +189,9 @@ static void draw(struct drawing *d, const struct chart *c, const struct row *con
     d->y += chart_height(c);
 }
 
-void page_svg(FILE *to, const struct rows *rows)
+void page_svg(FILE *to, const void *context)
 {
+    const struct rows *rows = context;
     struct drawing d = {.to = to};
     each_panel(rows, &d, measure);
     fprintf(to,
@@ -217,8 +219,9 @@ static void csv_text(FILE *to, const char *text)
     fputc('"', to);
 }
 
-void page_csv(FILE *to, const struct rows *rows)
+void page_csv(FILE *to, const void *context)
 {
+    const struct rows *rows = context;
     fputs("model,sparsity,batch,threads,engine,precision,items_per_second,ms,p90_ms,p99_ms,best_ms,"
           "spread,ratio,ratio_low,ratio_high,baseline,error,load_seconds,plan_seconds,"
           "peak_rss_mib\r\n",

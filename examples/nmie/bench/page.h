@@ -5,12 +5,12 @@
 
 #include "examples/nmie/bench/rows.h"
 
-/* A page with a chart and a table for each model and number of threads, and of predictions. */
-void page_html(FILE *to, const struct rows *rows);
-/* The charts alone, one below the other. */
-void page_svg(FILE *to, const struct rows *rows);
-/* RFC 4180, a line for each row. */
-void page_csv(FILE *to, const struct rows *rows);
+/* For output_file, whose context is a struct rows: a page with a chart and a table for each model and
+ * number of threads, and of predictions; the charts alone, one below the other; RFC 4180, a line for
+ * each row. */
+void page_html(FILE *to, const void *context);
+void page_svg(FILE *to, const void *context);
+void page_csv(FILE *to, const void *context);
 /* The document's predictions as text. */
 void page_predictions(FILE *to, const struct rows *rows);
 

@@ -17,22 +17,6 @@ struct maker {
     const char *path; /* where a changed model goes; NULL: it stays where it is */
 };
 
-static nm_status prune(const struct prep_wish *wish, nm_model **model, double *seconds,
-                       nm_error *err)
-{
-    nm_prune_options options = NM_PRUNE_OPTIONS_INIT;
-    nm_model *pruned;
-    double start = source_now();
-    options.sparsity = wish->sparsity;
-    nm_status status = nm_model_prune(*model, &options, &pruned, err);
-    *seconds = source_now() - start;
-    if (!status) {
-        nm_model_free(*model);
-        *model = pruned;
-    }
-    return status;
-}
-
 static nm_status write_inputs(const struct prep_wish *wish, const nm_model *model, int64_t batch,
                               nm_error *err)
 {
@@ -54,7 +38,7 @@ static nm_status make(const struct maker *m, nm_model **model, double *prune_sec
     nm_status status =
         source_load(m->wish->name, m->wish->settings, &m->wish->shape, model, &seconds, err);
     if (!status && m->wish->sparsity > 0.0) {
-        status = prune(m->wish, model, prune_seconds, err);
+        status = source_prune(model, m->wish->sparsity, prune_seconds, err);
     }
     if (!status && m->path) {
         status = nm_model_save(*model, m->path, NULL, err);

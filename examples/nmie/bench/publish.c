@@ -2,11 +2,10 @@
 /* What happens to a result once it is there. */
 #include "examples/nmie/bench/publish.h"
 
+#include "examples/nmie/bench/output.h"
 #include "examples/nmie/bench/page.h"
 #include "examples/nmie/bench/predict.h"
 
-#include <errno.h>
-#include <string.h>
 
 nm_status rows_merge(const char *const *paths, size_t n, struct rows *rows, nm_error *err)
 {
@@ -50,20 +49,6 @@ static nm_status predict(const struct publish *p, struct rows *rows, nm_error *e
     return status;
 }
 
-/* Writes one file by a function that fills a stream. */
-static nm_status write_file(const char *path, const struct rows *rows,
-                            void (*fill)(FILE *to, const struct rows *rows), nm_error *err)
-{
-    FILE *to = fopen(path, "we");
-    if (!to) {
-        return complain(err, NM_EIO, "%s: %s", path, strerror(errno));
-    }
-    fill(to, rows);
-    bool good = !ferror(to);
-    good = fclose(to) == 0 && good;
-    return good ? NM_OK : complain(err, NM_EIO, "%s: %s", path, strerror(errno));
-}
-
 static nm_status print_document(const cJSON *document, nm_error *err)
 {
     char *text = cJSON_PrintUnformatted(document);
@@ -82,13 +67,13 @@ nm_status publish(const struct publish *p, struct rows *rows, nm_error *err)
         status = print_document(rows->document, err);
     }
     if (!status && p->html) {
-        status = write_file(p->html, rows, page_html, err);
+        status = output_file(p->html, page_html, rows, err);
     }
     if (!status && p->svg) {
-        status = write_file(p->svg, rows, page_svg, err);
+        status = output_file(p->svg, page_svg, rows, err);
     }
     if (!status && p->csv) {
-        status = write_file(p->csv, rows, page_csv, err);
+        status = output_file(p->csv, page_csv, rows, err);
     }
     for (size_t i = 0; i < p->n_pages && !status; i++) {
         status = page_markdown(p->pages[i], rows, err);
