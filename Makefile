@@ -154,11 +154,21 @@ $(B)/nmie: $(NMIE_OBJ) $(SO)
 # Check's macros convert what they compare to intmax_t.
 $(TEST_BIN) $(SLOW_BIN): ROOM := -Wno-sign-conversion
 CHECK_LIBS = $(shell pkg-config --libs check)
-# Tests of the tool link its parts; the archive brings its own copy of the generated messages.
+# Tests of the tool link its parts and what calls it; the archive brings its own copy of the generated
+# messages. The fake engines are a library that bench finds at run time.
 NMIE_TEST := $(filter $(B)/tests/nmie/%,$(TEST_BIN))
-$(NMIE_TEST): PARTS := $(filter-out %/main.o %/onnx.pb-c.o,$(NMIE_OBJ))
+TOOL_OBJ  := $(B)/obj/tests/nmie/tool.o
+FAKES     := $(B)/tests/nmie/fake_engines.so
+$(NMIE_TEST): PARTS := $(filter-out %/main.o %/onnx.pb-c.o,$(NMIE_OBJ)) $(TOOL_OBJ)
 $(NMIE_TEST): PARTS_LIBS := $(NMIE_LIBS)
-$(NMIE_TEST): $(NMIE_OBJ)
+$(NMIE_TEST): $(NMIE_OBJ) $(TOOL_OBJ)
+$(TOOL_OBJ): ROOM := -Wno-sign-conversion
+$(B)/tests/nmie/test_bench: $(FAKES)
+
+$(FAKES): $(B)/obj/tests/nmie/fake_engines.o
+	@mkdir -p $(@D)
+	$(SAY) '  link  $@'
+	$(Q)$(CC) -shared $(CFLAGS) $(LDFLAGS) -o $@ $<
 
 $(TEST_BIN) $(SLOW_BIN) $(BENCH_BIN): $(B)/tests/%: tests/%.c $(B)/libnm.a $(HELP_OBJ)
 	@mkdir -p $(@D)
@@ -209,5 +219,5 @@ uninstall:
 clean:
 	rm -rf $(B)
 
--include $(LIB_OBJ:.o=.d) $(NMIE_OBJ:.o=.d) $(HELP_OBJ:.o=.d) $(TEST_BIN:=.d) $(SLOW_BIN:=.d) \
-         $(BENCH_BIN:=.d)
+-include $(LIB_OBJ:.o=.d) $(NMIE_OBJ:.o=.d) $(HELP_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(TEST_BIN:=.d) \
+         $(SLOW_BIN:=.d) $(BENCH_BIN:=.d)

@@ -209,8 +209,8 @@ static void draw_pair(FILE *to, const struct layers *l, size_t i, double scale, 
         fprintf(to, "<rect class=\"s1\" x=\"%d\" y=\"%d\" width=\"%.2f\" height=\"10\"/></g>",
                 BAR_LEFT, y + 12, dense * scale);
     }
-    fprintf(to, "<text class=\"n\" x=\"%.1f\" y=\"%d\">%.3g%s</text>\n",
-            BAR_LEFT + fmax(ms, dense) * scale + 6, y + 15, ms, "");
+    fprintf(to, "<text class=\"n\" x=\"%.1f\" y=\"%d\">%.3g</text>\n",
+            BAR_LEFT + fmax(ms, dense) * scale + 6, y + 15, ms);
 }
 
 /* Layers that take a thousandth of the run or more. */

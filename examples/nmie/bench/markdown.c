@@ -105,15 +105,15 @@ static void speed_table(FILE *to, const struct rows *rows, bool whole)
             continue;
         }
         put_case(to, &rows->at[i]);
-        double error = 0.0;
+        double error = (double)NAN;
         for (size_t k = 0; k < n; k++) {
             const struct row *r = of_engine(rows, &rows->at[i], engines[k]);
             put_ratio(to, r, whole);
-            error = r && !isnan(r->error) ? fmax(error, r->error) : error;
+            error = r ? fmax(error, r->error) : error; /* of two, the one that is a number */
         }
-        fprintf(to, " %.4g |", ours ? ours->rate : 0.0);
+        fprintf(to, ours ? " %.4g |" : " - |", ours ? ours->rate : 0.0);
         if (whole) {
-            fprintf(to, " %.0e |", error);
+            fprintf(to, isnan(error) ? " - |" : " %.0e |", error);
         }
         fputc('\n', to);
     }
