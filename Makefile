@@ -48,7 +48,7 @@ BENCH_BIN := $(B)/tests/kernels/bench_kernels $(B)/tests/kernels/bench_dense
 SLOW_BIN  := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/*/slow_*.c)))
 
 .PHONY: all lib tests setup demo check check-nets docs run-demo run-check run-check-nets bench-kernels \
-        bench-peers peers-table plot-sparsity clean install uninstall
+        bench-peers bench-report peers-table plot-sparsity clean install uninstall
 .DELETE_ON_ERROR:
 all: lib $(B)/nmie
 lib: $(SO) $(B)/libnm.a
@@ -93,6 +93,16 @@ bench-peers: all
 
 peers-table:
 	@$(BENCH_ROWS) --table docs/performance.md
+
+# One run, and from its JSON the tables and charts of docs/performance.md and README.md: some 25 minutes
+# on two cores (tests/peers/report.sh: what is run, and how to run less). BATCHES, THREADS, NETS, ROUNDS,
+# SECONDS_EACH, PREDICT; FILL_PAGES= CHART= touch no page.
+FILL_PAGES ?= docs/performance.md README.md
+CHART      ?= docs/bench.svg
+bench-report: all
+	@NMIE='$(B)/nmie' OUT='$(B)/report' NETS='$(NETS)' BATCHES='$(BATCHES)' THREADS='$(THREADS)' \
+	    ROUNDS='$(ROUNDS)' SECONDS_EACH='$(SECONDS_EACH)' PREDICT='$(PREDICT)' CHART='$(CHART)' \
+	    FILL_PAGES='$(FILL_PAGES)' PEERS_PYTHON='$(PEERS_PYTHON)' sh tests/peers/report.sh
 
 # Time against sparsity, ResNet-50: docs/sparsity.svg.
 plot-sparsity: all

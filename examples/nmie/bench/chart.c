@@ -37,7 +37,7 @@ static int group_width(const struct chart *c)
 int chart_width(const struct chart *c)
 {
     int plot = group_width(c) * (int)c->n_groups, legend = LEGEND * (int)c->n_series;
-    int title = 9 * (int)strlen(c->title);
+    int title = 9 * (int)strlen(c->title) > 300 ? 9 * (int)strlen(c->title) : 300;
     plot = plot > legend ? plot : legend;
     return LEFT + RIGHT + (plot > title ? plot : title);
 }
