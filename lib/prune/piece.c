@@ -4,7 +4,7 @@
 #include "lib/base/checked.h"
 #include "lib/base/mem.h"
 #include "lib/base/parallel.h"
-#include "lib/ops/op.h"
+#include "lib/ops/attrs.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -78,13 +78,11 @@ void nmi_piece_needs(const struct nmi_graph *g, const struct nmi_kept *kept, con
 /* ---- pieces --------------------------------------------------------------------------------- */
 
 struct nmi_piece {
-    const struct nmi_kept *kept;
+    struct nmi_piece_job job;
     struct nmi_graph *graph; /* NULL: all wanted values are kept */
     struct nmi_network network;
     struct nmi_session **sessions;
-    int32_t threads, n_wanted;
-    int32_t *wanted;
-    int32_t *made;  /* of each wanted value: which output of the graph, or NMI_NONE */
+    int32_t made[4]; /* of each wanted value: which output of the graph, or NMI_NONE */
     nm_tensor *in;  /* threads x graph inputs */
     nm_tensor *out; /* threads x graph outputs */
     struct nmi_arena arena;
@@ -109,42 +107,65 @@ static void cut_nodes(struct nmi_graph *g, const struct nmi_kept *kept, const bo
 static nm_status set_borders(struct nmi_piece *p, const bool *need, nm_error *err)
 {
     struct nmi_graph *g = p->graph;
+    const struct nmi_kept *kept = p->job.kept;
     g->inputs = nmi_arena_array(&g->arena, (size_t)g->n_values, sizeof *g->inputs);
-    g->outputs = nmi_arena_array(&g->arena, (size_t)p->n_wanted + 1, sizeof *g->outputs);
+    g->outputs = nmi_arena_array(&g->arena, (size_t)p->job.n_wanted + 1, sizeof *g->outputs);
     if (g->inputs == NULL || g->outputs == NULL) {
         return nmi_fail_memory(err, (size_t)g->n_values * sizeof *g->inputs, "pruning");
     }
     g->n_inputs = g->n_outputs = 0;
-    for (int32_t v = 0; v < p->kept->n_values; v++) {
-        if (need[v] && p->kept->at[v] != NULL && g->values[v].producer == NMI_NONE) {
+    for (int32_t v = 0; v < kept->n_values; v++) {
+        if (need[v] && kept->at[v] != NULL && g->values[v].producer == NMI_NONE) {
             g->inputs[g->n_inputs++] = v;
         }
     }
-    for (int32_t i = 0; i < p->n_wanted; i++) {
+    for (int32_t i = 0; i < p->job.n_wanted; i++) {
         if (p->made[i] != NMI_NONE) {
             p->made[i] = g->n_outputs;
-            g->outputs[g->n_outputs++] = p->wanted[i];
+            g->outputs[g->n_outputs++] = p->job.wanted[i];
         }
     }
     return NM_OK;
 }
 
-static nm_status cut_graph(struct nmi_piece *p, const struct nmi_graph *graph, nm_error *err)
+/* Takes activation and residual off a node of the copy. */
+static void lay_bare(struct nmi_graph *g, int32_t at)
 {
+    struct nmi_node *node = &g->nodes[at];
+    if (node->op == NMI_OP_Conv) {
+        struct nmi_conv_attrs *attrs = node->attrs;
+        attrs->act = (struct nmi_act){0};
+        if (attrs->residual) {
+            node->inputs[3] = NMI_NONE;
+            node->n_inputs = node->n_inputs == 4 ? 3 : node->n_inputs;
+            attrs->residual = 0;
+        }
+    } else if (node->attrs != NULL) {
+        ((struct nmi_gemm_attrs *)node->attrs)->act = (struct nmi_act){0};
+    }
+}
+
+static nm_status cut_graph(struct nmi_piece *p, nm_error *err)
+{
+    const struct nmi_piece_job *job = &p->job;
+    const struct nmi_graph *graph = job->graph;
     bool *need = nmi_arena_array(&p->arena, (size_t)graph->n_values + 1, sizeof *need);
     if (need == NULL) {
         return nmi_fail_memory(err, (size_t)graph->n_values, "pruning");
     }
-    nmi_piece_needs(graph, p->kept, p->wanted, p->n_wanted, need);
+    nmi_piece_needs(graph, job->kept, job->wanted, job->n_wanted, need);
     NMI_TRY(nmi_graph_copy(graph, nmi_op_attr_bytes, &p->graph, err));
-    cut_nodes(p->graph, p->kept, need);
+    if (job->raw != NMI_NONE) {
+        lay_bare(p->graph, job->raw);
+    }
+    cut_nodes(p->graph, job->kept, need);
     NMI_TRY(set_borders(p, need, err));
     return nmi_graph_compact(p->graph, err);
 }
 
 static nm_status open_sessions(struct nmi_piece *p, nm_error *err)
 {
-    const size_t threads = (size_t)p->threads;
+    const size_t threads = (size_t)p->job.threads;
     nm_session_options o = NM_SESSION_OPTIONS_INIT;
     o.threads = 1;
     o.fixed_plan = 1;
@@ -156,38 +177,27 @@ static nm_status open_sessions(struct nmi_piece *p, nm_error *err)
         return nmi_fail_memory(err, threads * sizeof *p->in, "pruning");
     }
     NMI_TRY(nmi_weights_create(&p->network.weights, err));
-    for (int32_t t = 0; t < p->threads; t++) {
+    for (int32_t t = 0; t < p->job.threads; t++) {
         NMI_TRY(nmi_session_create(&p->network, &o, &p->sessions[t], err));
     }
     return NM_OK;
 }
 
-nm_status nmi_piece_create(const struct nmi_graph *graph, const struct nmi_kept *kept,
-                           const int32_t *wanted, int32_t n_wanted, int32_t threads,
-                           struct nmi_piece **piece, nm_error *err)
+nm_status nmi_piece_create(const struct nmi_piece_job *job, struct nmi_piece **piece, nm_error *err)
 {
     struct nmi_piece *p = nmi_calloc(1, sizeof *p);
     if (p == NULL) {
         return nmi_fail_memory(err, sizeof *p, "pruning");
     }
-    p->kept = kept;
-    p->threads = threads;
-    p->n_wanted = n_wanted;
-    p->wanted = nmi_arena_array(&p->arena, (size_t)n_wanted + 1, sizeof *p->wanted);
-    p->made = nmi_arena_array(&p->arena, (size_t)n_wanted + 1, sizeof *p->made);
-    nm_status status = p->wanted != NULL && p->made != NULL
-                           ? NM_OK
-                           : nmi_fail_memory(err, (size_t)n_wanted * sizeof *p->made, "pruning");
+    p->job = *job;
     bool any = false;
-    for (int32_t i = 0; i < n_wanted && status == NM_OK; i++) {
-        p->wanted[i] = wanted[i];
-        p->made[i] = wanted[i] == NMI_NONE || kept->at[wanted[i]] != NULL ? NMI_NONE : 0;
+    for (int32_t i = 0; i < job->n_wanted; i++) {
+        const int32_t v = job->wanted[i];
+        p->made[i] = v == NMI_NONE || job->kept->at[v] != NULL ? NMI_NONE : 0;
         any |= p->made[i] != NMI_NONE;
     }
-    if (status == NM_OK && any) {
-        status = cut_graph(p, graph, err);
-        status = status == NM_OK ? open_sessions(p, err) : status;
-    }
+    nm_status status = any ? cut_graph(p, err) : NM_OK;
+    status = status == NM_OK && any ? open_sessions(p, err) : status;
     if (status != NM_OK) {
         nmi_piece_free(p);
         return status;
@@ -201,7 +211,7 @@ void nmi_piece_free(struct nmi_piece *p)
     if (p == NULL) {
         return;
     }
-    for (int32_t t = 0; p->sessions != NULL && t < p->threads; t++) {
+    for (int32_t t = 0; p->sessions != NULL && t < p->job.threads; t++) {
         nmi_session_free(p->sessions[t]);
     }
     nmi_weights_free(p->network.weights);
@@ -233,8 +243,11 @@ static nm_status run_graph(struct nmi_piece *p, int32_t slot, int32_t batch, nm_
     const struct nmi_graph *g = p->graph;
     nm_tensor *in = p->in + (size_t)slot * (size_t)g->n_inputs;
     for (int32_t i = 0; i < g->n_inputs; i++) {
-        const struct nmi_tensor *t = &p->kept->at[g->inputs[i]][batch];
+        const struct nmi_tensor *t = &p->job.kept->at[g->inputs[i]][batch];
         in[i] = (nm_tensor){.type = t->type, .rank = t->rank, .data = t->data};
+        if (!nmi_tensor_bytes((int32_t)t->type, t->rank, t->dims, &in[i].capacity)) {
+            return nmi_fail_memory(err, SIZE_MAX, "activations");
+        }
         memcpy(in[i].dims, t->dims, sizeof in[i].dims);
     }
     for (int32_t i = 0; i < g->n_outputs; i++) {
@@ -249,16 +262,16 @@ nm_status nmi_piece_run(struct nmi_piece *p, int32_t slot, int32_t batch, struct
 {
     nm_tensor *made = NULL;
     nm_status status = NM_OK;
-    memset(out, 0, (size_t)p->n_wanted * sizeof *out);
+    memset(out, 0, (size_t)p->job.n_wanted * sizeof *out);
     if (p->graph != NULL) {
         made = p->out + (size_t)slot * (size_t)p->graph->n_outputs;
         NMI_TRY(run_graph(p, slot, batch, made, err));
     }
-    for (int32_t i = 0; i < p->n_wanted && status == NM_OK; i++) {
+    for (int32_t i = 0; i < p->job.n_wanted && status == NM_OK; i++) {
         if (p->made[i] != NMI_NONE) {
             status = take(&made[p->made[i]], &out[i], err);
-        } else if (p->wanted[i] != NMI_NONE) {
-            out[i] = p->kept->at[p->wanted[i]][batch];
+        } else if (p->job.wanted[i] != NMI_NONE) {
+            out[i] = p->job.kept->at[p->job.wanted[i]][batch];
         }
     }
     if (status != NM_OK) {
@@ -269,7 +282,7 @@ nm_status nmi_piece_run(struct nmi_piece *p, int32_t slot, int32_t batch, struct
 
 void nmi_piece_release(const struct nmi_piece *p, struct nmi_tensor *out)
 {
-    for (int32_t i = 0; i < p->n_wanted; i++) {
+    for (int32_t i = 0; i < p->job.n_wanted; i++) {
         if (p->made[i] != NMI_NONE) {
             nmi_free(out[i].data);
             out[i].data = NULL;

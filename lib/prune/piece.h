@@ -30,11 +30,16 @@ void nmi_piece_needs(const struct nmi_graph *g, const struct nmi_kept *kept, con
 
 struct nmi_piece;
 
-/* Wanted values that are kept already are handed out as they are; NMI_NONE is allowed. The graph and
- * kept must outlive the piece. */
-nm_status nmi_piece_create(const struct nmi_graph *graph, const struct nmi_kept *kept,
-                           const int32_t *wanted, int32_t n_wanted, int32_t threads,
-                           struct nmi_piece **piece, nm_error *err);
+/* Wanted values that are kept already are handed out as they are; NMI_NONE is allowed. */
+struct nmi_piece_job {
+    const struct nmi_graph *graph; /* these two must outlive the piece */
+    const struct nmi_kept *kept;
+    int32_t wanted[4];
+    int32_t n_wanted;
+    int32_t raw; /* a Conv or Gemm that runs without activation and residual; NMI_NONE: none */
+    int32_t threads;
+};
+nm_status nmi_piece_create(const struct nmi_piece_job *job, struct nmi_piece **piece, nm_error *err);
 void nmi_piece_free(struct nmi_piece *piece);
 
 /* Computes the wanted values for one batch. slot: which of the threads' sessions. out[n_wanted]:
