@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* y = Relu(x), [N,4]: what the fake engines run. */
 static const char *relu_net(void)
@@ -241,6 +243,20 @@ START_TEST(a_bad_model_among_good_ones)
 }
 END_TEST
 
+/* Files are gone, and what was measured is shown. */
+START_TEST(an_interrupt_ends_the_bench_with_what_it_has)
+{
+    const char *net = relu_net(), *tmp = scratch_path("tmp");
+    ck_assert_int_eq(mkdir(tmp, 0700), 0);
+    char before[512];
+    snprintf(before, sizeof before, "TMPDIR=%s timeout -s INT 1", tmp);
+    tool_call_with(before, 124, "bench %s -t 1 --rounds 3 --seconds 600 --json", net);
+    cJSON_Delete(tool_json());
+    ck_assert_ptr_nonnull(strstr(tool_said, "interrupted"));
+    ck_assert_int_eq(rmdir(tmp), 0); /* it is empty */
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("bench");
@@ -256,6 +272,7 @@ int main(void)
     tcase_add_test(t, json_follows_its_schema);
     tcase_add_test(t, bad_command_lines_are_refused);
     tcase_add_test(t, a_bad_model_among_good_ones);
+    tcase_add_test(t, an_interrupt_ends_the_bench_with_what_it_has);
     suite_add_tcase(s, t);
     SRunner *sr = srunner_create(s);
     srunner_run_all(sr, CK_NORMAL);

@@ -208,6 +208,26 @@ START_TEST(intervals_hold_what_they_promise)
 }
 END_TEST
 
+START_TEST(a_noisy_machine_is_told_in_one_line)
+{
+    char line[256];
+    cpu_set_t all;
+    struct noise n;
+    sched_getaffinity(0, sizeof all, &all);
+    noise_begin(&n, &all);
+    n.start -= 1000.0; /* as if we had measured for that long */
+    noise_calibrate(&n);
+    ck_assert(n.fastest > 0 && n.slowest == n.fastest);
+    noise_end(&n, 1e9); /* all of it was our own */
+    ck_assert(n.other == 0 && n.drift == 0 && !n.noisy);
+    ck_assert_str_eq(noise_line(&n, line), "");
+    n.slowest = 1.2 * n.fastest;
+    noise_end(&n, 1e9);
+    ck_assert(n.noisy && fabs(n.drift - 0.2) < 1e-9);
+    ck_assert_ptr_nonnull(strstr(noise_line(&n, line), "clock drifted by 20.0 %"));
+}
+END_TEST
+
 START_TEST(results_of_two_files_are_put_together)
 {
     const char *paths[] = {GOLDEN "a.json", GOLDEN "b.json"};
@@ -266,6 +286,7 @@ int main(void)
     tcase_add_test(t, prediction_follows_its_formula);
     tcase_add_test(t, more_cores_are_never_slower_and_never_better_than_ideal);
     tcase_add_test(t, intervals_hold_what_they_promise);
+    tcase_add_test(t, a_noisy_machine_is_told_in_one_line);
     tcase_add_test(t, results_of_two_files_are_put_together);
     tcase_add_test(t, profile_has_its_outputs);
     suite_add_tcase(s, t);

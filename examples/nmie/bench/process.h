@@ -39,6 +39,11 @@ nm_status process_start(struct process *p, const cpu_set_t *cores, process_main 
 nm_status process_ask(struct process *p, const char *line, double timeout, cJSON **answer,
                       nm_error *err);
 
+/* From now on SIGINT and SIGTERM do not end this process: they make process_ask fail, now and from
+ * then on, so that files are removed and what has been measured is shown. */
+void process_catch_interrupts(void);
+bool process_interrupted(void);
+
 /* Seconds of CPU time that it and what it has started and waited for have used. */
 double process_cpu_seconds(const struct process *p);
 
