@@ -105,15 +105,33 @@ START_TEST(markdown_as_stored)
 }
 END_TEST
 
+/* Nothing is fetched and nothing runs: no script, no address but that of the SVG's names. */
+static void expect_alone(const char *page)
+{
+    static const char names[] = "http://www.w3.org/2000/svg";
+    ck_assert_ptr_null(strstr(page, "<script"));
+    ck_assert_ptr_null(strstr(page, "@import"));
+    ck_assert_ptr_null(strstr(page, "url("));
+    for (const char *p = page; (p = strstr(p, "http")) != NULL; p++) {
+        ck_assert_int_eq(strncmp(p, names, strlen(names)), 0);
+    }
+    ck_assert_ptr_nonnull(strstr(page, "prefers-color-scheme:dark"));
+    ck_assert_ptr_nonnull(strstr(page, "aria-label"));
+}
+
 START_TEST(pages_as_stored)
 {
     struct text t = begin(), u = begin();
     const struct args_list cores = {2, {4, 10}};
     ck_assert_int_eq(predict_rows(&a, &cores, &machine, NULL), NM_OK);
     page_html(opened(&t), &a);
-    ck_assert(strstr(t.at ? t.at : "", "<of>") == NULL);
+    fflush(t.to);
+    expect_alone(t.at);
+    ck_assert_ptr_null(strstr(t.at, "<of>"));
     end_golden(&t, "page.html");
     page_svg(opened(&u), &a);
+    fflush(u.to);
+    expect_alone(u.at);
     end_golden(&u, "page.svg");
 }
 END_TEST
@@ -263,6 +281,7 @@ START_TEST(profile_has_its_outputs)
     slurp_free(&file);
     ck_assert_int_eq(slurp_read(scratch_path("p.html"), 300 << 10, &file, NULL), NM_OK);
     ck_assert_ptr_nonnull(strstr((const char *)file.bytes, "Roofline"));
+    expect_alone((const char *)file.bytes);
     slurp_free(&file);
     tool_call(0, "profile builtin:mobilenet_v1 --shape 3x32x32 -t 1 --fixed-plan");
     ck_assert_ptr_nonnull(strstr(tool_out, "least time"));

@@ -107,7 +107,7 @@ static void prediction_table(FILE *to, const struct rows *rows)
               "on one thread, the memory's bandwidth and the cores' distance. Where so many cores "
               "could be measured, that time and how far off the prediction is stand beside "
               "it.</p><div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th>model</th>"
-              "<th class=\"l\">case</th><th>predicted ms</th><th>predicted items/s</th>"
+              "<th class=\"l\">case</th><th class=\"l\">engine</th><th>predicted ms</th><th>predicted items/s</th>"
               "<th>measured ms</th><th>off</th></tr></thead><tbody>\n",
               to);
     }
@@ -116,6 +116,7 @@ static void prediction_table(FILE *to, const struct rows *rows)
         fputs("<tr>", to);
         cell(to, row_model(&p[i], text));
         cell(to, row_case(&p[i], text));
+        cell(to, p[i].engine);
         cell(to, digits(p[i].ms, "%.3f", text));
         cell(to, digits(p[i].rate, "%.4g", text));
         cell(to, digits(json_number(p[i].json, "measured_ms"), "%.3f", text));
@@ -253,14 +254,14 @@ void page_predictions(FILE *to, const struct rows *rows)
     const cJSON *m = cJSON_GetObjectItemCaseSensitive(rows->document, "machine");
     fprintf(to,
             "\npredictions, not measured (one core reads %.1f GB/s, contention %.3f, handover "
-            "%.2f us)\n%-24s %-36s %12s %12s %12s %8s\n",
+            "%.2f us)\n%-20s %-36s %-12s %12s %12s %12s %8s\n",
             json_number(m, "bandwidth_gbs"), json_number(m, "contention"),
-            json_number(m, "handover_us"), "model", "case", "predicted ms", "predicted/s",
+            json_number(m, "handover_us"), "model", "case", "engine", "predicted ms", "predicted/s",
             "measured ms", "off");
     for (size_t i = 0; p && i < n; i++) {
         char model[64], text[96], ms[32], off[32];
-        fprintf(to, "%-24s %-36s %12.3f %12.2f %12s %8s\n", row_model(&p[i], model),
-                row_case(&p[i], text), p[i].ms, p[i].rate,
+        fprintf(to, "%-20s %-36s %-12s %12.3f %12.2f %12s %8s\n", row_model(&p[i], model),
+                row_case(&p[i], text), p[i].engine, p[i].ms, p[i].rate,
                 digits(json_number(p[i].json, "measured_ms"), "%.3f", ms),
                 digits(100.0 * json_number(p[i].json, "off"), "%+.1f %%", off));
     }
