@@ -13,11 +13,16 @@
 
 #define F32_AGREES 1e-4 /* of max|y| */
 
+static void drop(struct contestant *a, enum fate fate, const char *reason)
+{
+    a->fate = fate;
+    snprintf(a->reason, sizeof a->reason, "%.500s", reason);
+    process_end(&a->process);
+}
+
 static void lose(struct contestant *a, const nm_error *err)
 {
-    a->fate = err->status == NM_EIO && !a->about ? MISSING : FAILED;
-    snprintf(a->reason, sizeof a->reason, "%.500s", err->message);
-    process_end(&a->process);
+    drop(a, FAILED, err->message);
 }
 
 /* Takes the keys of an answer over those known so far. */
@@ -49,8 +54,12 @@ static void open_one(struct contest *c, struct contestant *a, int slot)
     }
     if (status) {
         lose(a, &err);
-    } else {
-        a->about = answer;
+        return;
+    }
+    a->about = answer;
+    const cJSON *missing = cJSON_GetObjectItemCaseSensitive(answer, "missing");
+    if (cJSON_IsString(missing)) {
+        drop(a, MISSING, missing->valuestring);
     }
 }
 

@@ -32,6 +32,7 @@ struct engine_job {
     int64_t batch;
     int32_t threads;
     double seconds; /* of one turn */
+    void *library;  /* of kinds that have one */
     nm_tensor *in;  /* n_in inputs, by name */
     size_t n_in;
     const char *const *outputs; /* names, n_out of them */
@@ -48,12 +49,12 @@ struct engine_info {
 
 struct engine_kind {
     const char *name;
-    const char *summary;
     const char *const *libraries; /* names to look for, ended by NULL; NULL: none is needed */
+    const char *symbol;           /* what the library must have to be the right build, or NULL */
+    const char *variable;         /* of the environment: set to 1 before it is loaded, or NULL */
     int variant;                  /* the kind's own affair */
     bool whole_turns;             /* one run is a turn of its own, warmed up by itself */
     bool rough;                   /* 16-bit operands: outputs are reported, not required to agree */
-    /* NM_EIO: it is not installed. */
     nm_status (*open)(const struct engine_job *job, void **self, struct engine_info *info,
                       nm_error *err);
     /* One run; *seconds is its time. */
@@ -76,14 +77,12 @@ void engine_free(struct engine_spec *spec);
 extern const struct engine_kind engine_nm, engine_nm_half, engine_nm_dense, engine_ort,
     engine_ort_cuda, engine_openvino, engine_openvino_default, engine_cmd;
 
-/* The kinds that have a name, NULL behind the last. */
-const struct engine_kind *engine_at(size_t i);
-
 /* Computes in float32 under these settings: its outputs have to agree. */
 bool engine_is_exact(const struct engine_spec *spec, const struct settings *settings);
 
-/* Opens the first library that can be found: path, or one of names. The handle stays open. */
-nm_status engine_library(const char *path, const char *const *names, void **handle, nm_error *err);
+/* Loads what the engine needs, for good: *handle is NULL where that is nothing. Fails when it is not
+ * installed. */
+nm_status engine_find(const struct engine_spec *spec, void **handle, nm_error *err);
 /* A function of it. */
 nm_status engine_symbol(void *handle, const char *name, void (**function)(void), nm_error *err);
 

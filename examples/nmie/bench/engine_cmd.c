@@ -176,7 +176,6 @@ static void note_cmd(void *self, struct engine_info *info)
 }
 
 const struct engine_kind engine_cmd = {.name = "cmd",
-                                       .summary = "a command",
                                        .whole_turns = true,
                                        .open = open_cmd,
                                        .run = run_cmd,

@@ -117,16 +117,15 @@ static nm_status tell_ours(void *self, struct json *j, nm_error *err)
     return status;
 }
 
-#define OURS(symbol, text, about, which, is_rough)                                                 \
-    const struct engine_kind symbol = {.name = text,                                               \
-                                       .summary = about,                                           \
-                                       .variant = which,                                           \
-                                       .rough = is_rough,                                          \
-                                       .open = open_ours,                                          \
-                                       .run = run_ours,                                            \
-                                       .outputs = outputs_ours,                                    \
-                                       .tell = tell_ours,                                          \
-                                       .close = close_ours}
-OURS(engine_nm, "libnm", "as the session options say", AS_TOLD, false);
-OURS(engine_nm_half, "libnm-half", "16-bit operands where they are faster", HALF, true);
-OURS(engine_nm_dense, "libnm-dense", "no sparse kernel", DENSE, false);
+#define OURS(kind, text, which, is_rough)                                                          \
+    const struct engine_kind kind = {.name = text,                                                 \
+                                     .variant = which,                                             \
+                                     .rough = is_rough,                                            \
+                                     .open = open_ours,                                            \
+                                     .run = run_ours,                                              \
+                                     .outputs = outputs_ours,                                      \
+                                     .tell = tell_ours,                                            \
+                                     .close = close_ours}
+OURS(engine_nm, "libnm", AS_TOLD, false);
+OURS(engine_nm_half, "libnm-half", HALF, true);
+OURS(engine_nm_dense, "libnm-dense", DENSE, false);

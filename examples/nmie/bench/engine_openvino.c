@@ -173,14 +173,12 @@ static nm_status load(struct openvino *o, struct engine_info *info, nm_error *er
 static nm_status open_openvino(const struct engine_job *job, void **self, struct engine_info *info,
                                nm_error *err)
 {
-    void *library;
-    nm_status status = engine_library(job->spec->path, job->spec->kind->libraries, &library, err);
-    struct openvino *o = status ? NULL : calloc(1, sizeof *o);
+    struct openvino *o = calloc(1, sizeof *o);
     if (!o) {
-        return status ? status : complain(err, NM_ENOMEM, "no memory");
+        return complain(err, NM_ENOMEM, "no memory");
     }
     o->job = job;
-    status = find_functions(&o->api, library, err);
+    nm_status status = find_functions(&o->api, job->library, err);
     if (!status) {
         status = load(o, info, err);
     }
@@ -237,17 +235,14 @@ static nm_status outputs_openvino(void *self, nm_tensor *out, nm_error *err)
 
 static const char *const libraries[] = {"libopenvino_c.so", NULL};
 
-#define OPENVINO(symbol, text, about, which, is_rough)                                             \
-    const struct engine_kind symbol = {.name = text,                                               \
-                                       .summary = about,                                           \
-                                       .libraries = libraries,                                     \
-                                       .variant = which,                                           \
-                                       .rough = is_rough,                                          \
-                                       .open = open_openvino,                                      \
-                                       .run = run_openvino,                                        \
-                                       .outputs = outputs_openvino,                                \
-                                       .close = close_openvino}
-OPENVINO(engine_openvino, "openvino", "OpenVINO in float32 (libopenvino_c.so)", F32, false);
-OPENVINO(engine_openvino_default, "openvino-default",
-         "OpenVINO in the precision it takes by itself: bfloat16 where the CPU has it", ITS_OWN,
-         true);
+#define OPENVINO(kind, text, which, is_rough)                                                      \
+    const struct engine_kind kind = {.name = text,                                                 \
+                                     .libraries = libraries,                                       \
+                                     .variant = which,                                             \
+                                     .rough = is_rough,                                            \
+                                     .open = open_openvino,                                        \
+                                     .run = run_openvino,                                          \
+                                     .outputs = outputs_openvino,                                  \
+                                     .close = close_openvino}
+OPENVINO(engine_openvino, "openvino", F32, false);
+OPENVINO(engine_openvino_default, "openvino-default", ITS_OWN, true);

@@ -107,10 +107,10 @@ static void close_ort(void *self)
     free(o);
 }
 
-static nm_status find_table(struct ort *o, void *library, struct engine_info *info, nm_error *err)
+static nm_status find_table(struct ort *o, struct engine_info *info, nm_error *err)
 {
     slot_fn get_base;
-    nm_status status = engine_symbol(library, "OrtGetApiBase", &get_base, err);
+    nm_status status = engine_symbol(o->job->library, "OrtGetApiBase", &get_base, err);
     if (status) {
         return status;
     }
@@ -122,17 +122,16 @@ static nm_status find_table(struct ort *o, void *library, struct engine_info *in
 }
 
 /* Builds with CUDA export this; others do not have it. */
-static nm_status use_cuda(struct ort *o, void *library, nm_error *err)
+#define APPEND_CUDA "OrtSessionOptionsAppendExecutionProvider_CUDA"
+
+static nm_status use_cuda(struct ort *o, nm_error *err)
 {
     slot_fn append;
-    if (engine_symbol(library, "OrtSessionOptionsAppendExecutionProvider_CUDA", &append, NULL)) {
-        return complain(err, NM_EIO, "not installed: this ONNX Runtime has no CUDA provider");
-    }
-    TRY(o, ((set_int_fn)append)(o->options, 0));
-    return NM_OK;
+    nm_status status = engine_symbol(o->job->library, APPEND_CUDA, &append, err);
+    return status ? status : verdict(o, ((set_int_fn)append)(o->options, 0), err);
 }
 
-static nm_status load(struct ort *o, void *library, nm_error *err)
+static nm_status load(struct ort *o, nm_error *err)
 {
     const struct engine_job *job = o->job;
     TRY(o, CALL(o, create_env_fn, CREATE_ENV)(LOG_ERRORS, "nmie", &o->env));
@@ -141,7 +140,7 @@ static nm_status load(struct ort *o, void *library, nm_error *err)
     TRY(o, CALL(o, set_int_fn, SET_INTRA_OP_THREADS)(o->options, job->threads));
     TRY(o, CALL(o, set_int_fn, SET_INTER_OP_THREADS)(o->options, 1));
     if (job->spec->kind->variant == CUDA) {
-        nm_status status = use_cuda(o, library, err);
+        nm_status status = use_cuda(o, err);
         if (status) {
             return status;
         }
@@ -162,22 +161,19 @@ static nm_status load(struct ort *o, void *library, nm_error *err)
 static nm_status open_ort(const struct engine_job *job, void **self, struct engine_info *info,
                           nm_error *err)
 {
-    void *library;
-    setenv("ORT_DISABLE_TELEMETRY", "1", 1);
-    nm_status status = engine_library(job->spec->path, job->spec->kind->libraries, &library, err);
-    struct ort *o = status ? NULL : calloc(1, sizeof *o);
+    struct ort *o = calloc(1, sizeof *o);
     if (!o) {
-        return status ? status : complain(err, NM_ENOMEM, "no memory");
+        return complain(err, NM_ENOMEM, "no memory");
     }
     o->job = job;
     o->names = calloc(job->n_in + 1, sizeof *o->names);
     o->in = calloc(job->n_in + 1, sizeof *o->in);
     o->out = calloc(job->n_out + 1, sizeof *o->out);
-    status = o->names && o->in && o->out ? find_table(o, library, info, err)
-                                         : complain(err, NM_ENOMEM, "no memory");
+    nm_status status = o->names && o->in && o->out ? find_table(o, info, err)
+                                                   : complain(err, NM_ENOMEM, "no memory");
     double start = source_now();
     if (!status) {
-        status = load(o, library, err);
+        status = load(o, err);
     }
     info->load_seconds = source_now() - start;
     strcpy(info->precision, "f32");
@@ -238,16 +234,17 @@ static nm_status outputs_ort(void *self, nm_tensor *out, nm_error *err)
 
 static const char *const libraries[] = {"libonnxruntime.so", "libonnxruntime.so.1", NULL};
 
-#define ORT(symbol, text, about, which, is_rough)                                                  \
-    const struct engine_kind symbol = {.name = text,                                               \
-                                       .summary = about,                                           \
-                                       .libraries = libraries,                                     \
-                                       .variant = which,                                           \
-                                       .rough = is_rough,                                          \
-                                       .open = open_ort,                                           \
-                                       .run = run_ort,                                             \
-                                       .outputs = outputs_ort,                                     \
-                                       .close = close_ort}
-ORT(engine_ort, "onnxruntime", "ONNX Runtime on the CPU (libonnxruntime.so)", CPU, false);
+#define ORT(kind, text, which, needs, is_rough)                                                    \
+    const struct engine_kind kind = {.name = text,                                                 \
+                                     .libraries = libraries,                                       \
+                                     .symbol = needs,                                              \
+                                     .variable = "ORT_DISABLE_TELEMETRY",                          \
+                                     .variant = which,                                             \
+                                     .rough = is_rough,                                            \
+                                     .open = open_ort,                                             \
+                                     .run = run_ort,                                               \
+                                     .outputs = outputs_ort,                                       \
+                                     .close = close_ort}
+ORT(engine_ort, "onnxruntime", CPU, NULL, false);
 /* On a GPU float32 products may be rounded to TF32. */
-ORT(engine_ort_cuda, "onnxruntime-cuda", "ONNX Runtime on the first CUDA device", CUDA, true);
+ORT(engine_ort_cuda, "onnxruntime-cuda", CUDA, APPEND_CUDA, true);

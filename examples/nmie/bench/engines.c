@@ -12,11 +12,6 @@ static const struct engine_kind *const kinds[] = {
     &engine_nm,       &engine_nm_half,  &engine_nm_dense,        &engine_ort,
     &engine_ort_cuda, &engine_openvino, &engine_openvino_default};
 
-const struct engine_kind *engine_at(size_t i)
-{
-    return i < sizeof kinds / sizeof *kinds ? kinds[i] : NULL;
-}
-
 bool engine_is_exact(const struct engine_spec *spec, const struct settings *settings)
 {
     bool ours = spec->kind == &engine_nm || spec->kind == &engine_nm_dense;
@@ -27,10 +22,9 @@ bool engine_parse(const char *word, struct engine_spec *spec)
 {
     size_t n = strcspn(word, "=");
     *spec = (struct engine_spec){0};
-    for (size_t i = 0; engine_at(i); i++) {
-        const struct engine_kind *kind = engine_at(i);
-        if (strlen(kind->name) == n && strncmp(kind->name, word, n) == 0) {
-            spec->kind = kind;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strlen(kinds[i]->name) == n && strncmp(kinds[i]->name, word, n) == 0) {
+            spec->kind = kinds[i];
         }
     }
     if (!spec->kind || (word[n] && (!word[n + 1] || !spec->kind->libraries))) {
@@ -68,9 +62,9 @@ void engine_free(struct engine_spec *spec)
     spec->path = NULL;
 }
 
-nm_status engine_library(const char *path, const char *const *names, void **handle, nm_error *err)
+/* path, or the first of names that can be found. */
+static nm_status load(const char *path, const char *const *names, void **handle, nm_error *err)
 {
-    *handle = NULL;
     if (path) {
         *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
         return *handle ? NM_OK : complain(err, NM_EIO, "cannot load %s: %.700s", path, dlerror());
@@ -81,6 +75,23 @@ nm_status engine_library(const char *path, const char *const *names, void **hand
     return *handle ? NM_OK
                    : complain(err, NM_EIO, "not installed: no %s; --engine NAME=PATH names it",
                               names[0]);
+}
+
+nm_status engine_find(const struct engine_spec *spec, void **handle, nm_error *err)
+{
+    const struct engine_kind *kind = spec->kind;
+    *handle = NULL;
+    if (!kind->libraries) {
+        return NM_OK;
+    }
+    if (kind->variable) {
+        setenv(kind->variable, "1", 1);
+    }
+    nm_status status = load(spec->path, kind->libraries, handle, err);
+    if (!status && kind->symbol && !dlsym(*handle, kind->symbol)) {
+        status = complain(err, NM_EIO, "not installed: this library has no %s", kind->symbol);
+    }
+    return status;
 }
 
 nm_status engine_symbol(void *handle, const char *name, void (**function)(void), nm_error *err)

@@ -66,6 +66,7 @@ static nm_status open_all(struct shift *s, bool *left, nm_error *err)
     const struct worker *w = s->w;
     nm_status status = prep_inputs(w->prep, w->folder, w->batch, &s->hosts, err);
     s->job = (struct engine_job){.spec = w->spec,
+                                 .library = s->job.library,
                                  .settings = w->settings,
                                  .model = w->prep->model,
                                  .folder = w->folder,
@@ -154,6 +155,14 @@ static nm_status tell_profile(struct shift *s, FILE *out, nm_error *err)
     return status;
 }
 
+static void tell_missing(const nm_error *err, FILE *out)
+{
+    struct json j;
+    process_answer(&j, out);
+    json_string(&j, "missing", err->message);
+    process_answered(&j);
+}
+
 static void tell_open(struct shift *s, bool left, FILE *out)
 {
     struct json j;
@@ -172,6 +181,10 @@ void worker_main(void *context, FILE *in, FILE *out)
     char line[32];
     bool left = false;
     nm_error err;
+    if (engine_find(s.w->spec, &s.job.library, &err)) {
+        tell_missing(&err, out);
+        return;
+    }
     nm_status status = open_all(&s, &left, &err);
     if (!status) {
         tell_open(&s, left, out);

@@ -19,7 +19,7 @@ struct worker {
 
 /*
  * A process_main; context is a struct worker. Once open it tells engine_info's keys and "outputs":
- * whether it left them as files. Then, for each line:
+ * whether it left them as files; or "missing": why the engine is not installed. Then, for each line:
  *   turn      runs for `seconds`: {"times": [seconds of each run]}
  *   profile   the engine's tell
  * and with each answer what may have changed: peak_rss_mib, load_seconds, plan_seconds, version.
