@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* nmie bench beside other engines: a fake library that is good, wrong, refuses, crashes or hangs. */
+/* nmie bench beside other engines: a fake library that is good, wrong, refuses, crashes or hangs.
+ */
 #include "lib/base/mem.h"
 #include "tests/nmie/tool.h"
 #include "tests/support/onnx_build.h"
@@ -155,9 +156,9 @@ END_TEST
 /* What the schema of docs/cli.md promises of a row. */
 static void check_row(const cJSON *row)
 {
-    static const char *const numbers[] = {"batch",        "threads",      "sparsity",
-                                          "items_per_second", "iterations", "plan_seconds",
-                                          "load_seconds", "prune_seconds", "peak_rss_mib"};
+    static const char *const numbers[] = {
+        "batch",        "threads",      "sparsity",      "items_per_second", "iterations",
+        "plan_seconds", "load_seconds", "prune_seconds", "peak_rss_mib"};
     static const char *const of_ms[] = {"median", "p90", "p99", "best", "spread"};
     static const char *const of_noise[] = {"steal", "other", "drift"};
     static const char *const strings[] = {"model", "engine", "version", "precision"};
@@ -182,10 +183,10 @@ static void check_row(const cJSON *row)
 
 static void check_environment(const cJSON *top)
 {
-    static const char *const keys[] = {
-        "cpu",      "isa",        "flags",      "caches", "cores_allowed", "cores_online",
-        "cgroup_cpus", "smt",     "governor",   "hypervisor", "memory_mib", "libnm",
-        "onednn",   "kernel",     "date"};
+    static const char *const keys[] = {"cpu",           "isa",          "flags",       "caches",
+                                       "cores_allowed", "cores_online", "cgroup_cpus", "smt",
+                                       "governor",      "hypervisor",   "memory_mib",  "libnm",
+                                       "onednn",        "kernel",       "date"};
     const cJSON *environment = cJSON_GetObjectItem(top, "environment");
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         ck_assert_msg(cJSON_HasObjectItem(environment, keys[i]), "no %s", keys[i]);

@@ -51,7 +51,8 @@ static bool leads(const struct rows *rows, size_t i)
     return true;
 }
 
-static void head(FILE *to, const char *const *engines, size_t n, const char *first, const char *rest)
+static void head(FILE *to, const char *const *engines, size_t n, const char *first,
+                 const char *rest)
 {
     fputs(first, to);
     for (size_t k = 0; k < n; k++) {
@@ -202,7 +203,7 @@ static void fill_speed(FILE *to, const struct rows *rows)
     speed_table(to, rows, false);
 }
 
-/* ---- marks ------------------------------------------------------------------------------------ */
+/* ---- marks ----------------------------------------------------------------------------------- */
 
 static const struct {
     const char *begin, *end;

@@ -39,8 +39,8 @@ static bool is_serial(const cJSON *layer)
     return !kernel || strcmp(kernel, "evaluation") == 0;
 }
 
-/* One layer shared by all cores: its work divided, but no faster than the memory gives its bytes (it
- * takes no longer for that than it took in all), and a start and an end for all. */
+/* One layer shared by all cores: its work divided, but no faster than the memory gives its bytes
+ * (it takes no longer for that than it took in all), and a start and an end for all. */
 static double layer_seconds(const cJSON *layer, const struct machine *m, int cores)
 {
     double ms = 1e-3 * json_number(layer, "ms"), moving = 1e-3 * json_number(layer, "moving_ms");

@@ -10,7 +10,7 @@ static void input_path(char path[4200], const char *folder, int64_t batch, size_
     snprintf(path, 4200, "%.4000s/in-%lld-%zu.npy", folder, (long long)batch, k);
 }
 
-/* ---- in the child ----------------------------------------------------------------------------- */
+/* ---- in the child ---------------------------------------------------------------------------- */
 
 struct maker {
     const struct prep_wish *wish;
@@ -81,7 +81,7 @@ static void maker_main(void *context, FILE *in, FILE *out)
     process_answered(&j);
 }
 
-/* ---- in the parent ---------------------------------------------------------------------------- */
+/* ---- in the parent --------------------------------------------------------------------------- */
 
 static const char **names_of(const cJSON *values, size_t *n)
 {
@@ -91,8 +91,7 @@ static const char **names_of(const cJSON *values, size_t *n)
     cJSON_ArrayForEach(value, values)
     {
         if (names) {
-            names[(*n)++] =
-                cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(value, "name"));
+            names[(*n)++] = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(value, "name"));
         }
     }
     return names;
@@ -110,11 +109,9 @@ static nm_status understand(struct prep *p, nm_error *err)
     size_t i = 0;
     cJSON_ArrayForEach(value, outputs)
     {
-        p->output_types[i++] =
-            (nm_type)cJSON_GetObjectItemCaseSensitive(value, "type")->valueint;
+        p->output_types[i++] = (nm_type)cJSON_GetObjectItemCaseSensitive(value, "type")->valueint;
     }
-    p->prune_seconds =
-        cJSON_GetObjectItemCaseSensitive(p->about, "prune_seconds")->valuedouble;
+    p->prune_seconds = cJSON_GetObjectItemCaseSensitive(p->about, "prune_seconds")->valuedouble;
     return NM_OK;
 }
 

@@ -6,7 +6,6 @@
 #include "examples/nmie/bench/page.h"
 #include "examples/nmie/bench/predict.h"
 
-
 nm_status rows_merge(const char *const *paths, size_t n, struct rows *rows, nm_error *err)
 {
     nm_status status = rows_read(paths[0], rows, err);
