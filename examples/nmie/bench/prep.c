@@ -17,12 +17,27 @@ struct maker {
     const char *path; /* where a changed model goes; NULL: it stays where it is */
 };
 
+/* Rates count the batch: a model whose images are fixed to another number would lie. */
+static nm_status check_batch(const nm_model *model, int64_t batch, nm_error *err)
+{
+    const nm_value_info *first = nm_model_inputs(model) > 0 ? nm_model_input(model, 0) : NULL;
+    if (!first || first->rank < 1 || first->dims[0] < 0 || first->dims[0] == batch ||
+        (first->rank != 4 && batch == 1)) {
+        return NM_OK;
+    }
+    return complain(err, NM_EINVAL, "input %s is fixed to %lld in its first dimension: use -b %lld",
+                    first->name, (long long)first->dims[0], (long long)first->dims[0]);
+}
+
 static nm_status write_inputs(const struct prep_wish *wish, const nm_model *model, int64_t batch,
                               nm_error *err)
 {
     struct host_tensor *hosts = NULL;
     size_t n = nm_model_inputs(model);
-    nm_status status = source_inputs(model, batch, &wish->shape, &hosts, err);
+    nm_status status = check_batch(model, batch, err);
+    if (!status) {
+        status = source_inputs(model, batch, &wish->shape, &hosts, err);
+    }
     for (size_t k = 0; k < n && !status; k++) {
         char path[4200];
         input_path(path, wish->folder, batch, k);
