@@ -1,10 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # The run behind docs/performance.md and the README's table: networks with made-up weights, libnm beside
-# ONNX Runtime, OpenVINO and DeepSparse where they are installed, each network's result in $OUT/NAME.json, all of them in $OUT/report.*.
-# Variables (with defaults): NMIE, OUT, NETS ("name:zeros,zeros[:batches] ..."), BATCHES, THREADS, ENGINES, ROUNDS,
-# SECONDS_EACH (of each engine in each case), PREDICT (cores), PEERS_PYTHON (whose wheels are looked
-# into), FILL_PAGES (Markdown files to fill; none: no page is touched), CHART (an SVG to write).
+# ONNX Runtime, OpenVINO and DeepSparse where they are installed; each network's result in
+# $OUT/NAME.json, all of them in $OUT/report.*. Variables, with defaults: NMIE, OUT,
+#   NETS           name:zeros,zeros[:batches] ...
+#   BATCHES, THREADS, ENGINES, ROUNDS
+#   SECONDS_EACH   of each engine in each case
+#   PREDICT        cores
+#   PEERS_PYTHON   whose wheels are looked into
+#   FILL_PAGES     Markdown files to fill; none: no page is touched
+#   CHART          an SVG to write
 set -u
 NMIE=${NMIE:-build/nmie}
 OUT=${OUT:-build/report}
