@@ -145,7 +145,7 @@ nm_status predict_rows(struct rows *rows, const struct args_list *cores, const s
     }
     for (size_t i = 0; i < rows->n; i++) {
         const struct row *row = &rows->at[i];
-        if (row->threads == 1 && strncmp(row->engine, "libnm", 5) == 0) {
+        if (row->threads == 1 && strcmp(row->engine, "libnm") == 0) {
             add_for(list, rows, row, cores, m);
         }
     }
