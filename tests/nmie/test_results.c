@@ -93,7 +93,7 @@ START_TEST(markdown_as_stored)
     const struct args_list cores = {2, {4, 10}};
     ck_assert_int_eq(predict_rows(&a, &cores, &machine, NULL), NM_OK);
     for (int i = 0; i < 2; i++) { /* a second time changes nothing */
-        ck_assert_int_eq(page_markdown(path, &a, NULL), NM_OK);
+        ck_assert_int_eq(page_markdown(path, "chart.svg", &a, NULL), NM_OK);
         ck_assert_int_eq(slurp_read(path, 1 << 20, &out, NULL), NM_OK);
         expect_golden("page.md", (const char *)out.bytes);
         slurp_free(&out);
@@ -101,7 +101,7 @@ START_TEST(markdown_as_stored)
     slurp_free(&in);
     nm_error err;
     path = scratch_write("bare.md", "no marks\n", 9);
-    ck_assert_int_eq(page_markdown(path, &a, &err), NM_EFORMAT);
+    ck_assert_int_eq(page_markdown(path, NULL, &a, &err), NM_EFORMAT);
     ck_assert_ptr_nonnull(strstr(err.message, "<!-- bench -->"));
 }
 END_TEST

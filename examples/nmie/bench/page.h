@@ -14,8 +14,10 @@ void page_csv(FILE *to, const void *context);
 /* The document's predictions as text. */
 void page_predictions(FILE *to, const struct rows *rows);
 
-/* Tables between the marks of a Markdown file (markdown.c): bench, all of them; speed, a short one.
- * A file without either is refused, and left alone. */
-nm_status page_markdown(const char *path, const struct rows *rows, nm_error *err);
+/* Tables between the marks of a Markdown file (markdown.c): bench, all of them; speed, a short one;
+ * and before them the chart, an SVG file, unless it is NULL. A file without either is refused, and
+ * left alone. */
+nm_status page_markdown(const char *path, const char *chart, const struct rows *rows,
+                        nm_error *err);
 
 #endif
