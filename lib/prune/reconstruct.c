@@ -301,8 +301,8 @@ static nm_status fit_layer(struct walk *w, const struct stop *s, const struct nm
                                       .rounds = w->rounds,
                                       .threads = w->threads};
     struct nmi_layer_result *result = &job->results[s->index];
-    if (job->analyse) {
-        return nmi_layer_curve(&fit, result->curve, err);
+    if (job->grid != NULL) {
+        return nmi_layer_curve(&fit, job->keep_weights, &job->grid[s->index], err);
     }
     const size_t rows = (size_t)s->target->groups * (size_t)s->target->rows;
     float *weights = nmi_alloc((size_t)s->target->info.elems * sizeof *weights);
@@ -396,9 +396,9 @@ static void refuse_layers(const struct nmi_reconstruct *job)
         const char *refused = nmi_write_back_refuse(&job->to, t, &fixed_bias);
         job->results[k] = (struct nmi_layer_result){.error = -1, .refused = chosen ? refused : NULL};
         t->chosen = chosen && refused == NULL;
-        t->refit = t->refit && refused == NULL && follows && !job->analyse;
+        t->refit = t->refit && refused == NULL && follows && job->grid == NULL;
         follows |= t->chosen;
-        if (!t->chosen) {
+        if (!t->chosen) { /* a refit thins nothing */
             t->sparsity = 0;
             t->pattern.kind = NMI_PATTERN_ANY;
         }

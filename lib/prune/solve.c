@@ -161,21 +161,15 @@ nm_status nmi_solve(const struct nmi_problem *problem, struct nmi_solution *solu
 }
 
 nm_status nmi_solve_curve(const struct nmi_problem *problem, const double *sparsities, int32_t n,
-                          double *errors, nm_error *err)
+                          struct nmi_solution *solutions, nm_error *err)
 {
-    const size_t weights = (size_t)problem->rows * (size_t)problem->shape.channels *
-                           (size_t)problem->shape.taps * sizeof(float);
-    struct nmi_solution s = {nmi_alloc(weights),
-                             nmi_alloc((size_t)problem->rows * sizeof(float)), 0};
-    struct solving v = {.p = problem, .to = &s};
-    nm_status status = s.w != NULL && s.b != NULL ? begin(&v, 1, err)
-                                                  : nmi_fail_memory(err, weights, "a layer");
+    struct solving v = {.p = problem};
+    nm_status status = begin(&v, 1, err);
     for (int32_t i = 0; i < n && status == NM_OK; i++) {
+        v.to = &solutions[i];
         status = solve_once(&v, sparsities[i], err);
-        errors[i] = nmi_moments_error(&v.s, s.w);
+        v.to->error = nmi_moments_error(&v.s, v.to->w);
     }
     end(&v);
-    nmi_free(s.w);
-    nmi_free(s.b);
     return status;
 }
