@@ -1,41 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dataset.h - many pictures of one size in one file, and what class each is of. */
+/*
+ * dataset.h - inputs for a network from a file or a folder, by number, read when asked for.
+ *
+ *   format            the path is                                       one item is
+ *   cifar10           a file of a label byte and 32 x 32 R, G, B planes   a picture, 3,H,W
+ *   u8-hwc:HxWx3      a file of bytes, row by row, R,G,B                  a picture
+ *   npy (*.npy)       NumPy: uint8 N,H,W,3                                a picture
+ *                            float32 N,...                                as it is
+ *   images (a folder) PNG, JPEG, PGM, PPM, in the order of their names;   a picture
+ *                     or folders of them, one for each class
+ *
+ * Pictures go through the preprocessing. Items are finite float32, all of the same dims.
+ */
 #ifndef NMIE_DATASET_H
 #define NMIE_DATASET_H
 
-#include "examples/nmie/image.h"
-#include "examples/nmie/slurp.h"
+#include "examples/nmie/preprocess.h"
 
-#include <stdbool.h>
+/* What the user chose; words belong to the command line. */
+struct data_choice {
+    const char *path;
+    const char *format;          /* NULL: by the path */
+    const char *labels;          /* a file of classes; NULL: the data's own; "none": not known */
+    int64_t count, skip, every;  /* of the items: skip, then one of every, at most count of them */
+    int64_t class_offset;        /* is added to each class */
+};
+#define DATA_CHOICE_INIT {NULL, NULL, NULL, INT64_MAX, 0, 1, 0}
 
 struct dataset {
-    struct slurp file;
-    bool planes;   /* cifar10: a label byte, then the R, G and B planes. Else bytes H x W x RGB */
-    size_t record; /* bytes of one picture, with its label */
+    int64_t count; /* items that were chosen */
+    int32_t rank;  /* of one item */
+    int64_t dims[NM_MAX_DIMS];
+    size_t elems;
+    int64_t *labels; /* the right class of each item; NULL: not known */
+    /* the rest is dataset.c's own */
+    const char *path;
+    int kind, fd;
+    struct folder *folder;
+    size_t head, record; /* bytes before the first item, and of one */
     int32_t width, height;
-    int64_t count;
+    int64_t skip, every;
+    struct preprocess pre;
+    uint8_t *buffer; /* of one record */
 };
 
-/* format: "cifar10" or "u8-hwc:HxWxC" with C = 3. NM_EINVAL for another format. */
-nm_status dataset_open(const char *path, const char *format, struct dataset *data, nm_error *err);
+/* Opens, reads the first item and the classes. NM_EINVAL for a format that is none of these. */
+nm_status dataset_open(const struct data_choice *choice, const struct preprocess *pre,
+                       struct dataset *data, nm_error *err);
 void dataset_close(struct dataset *data);
 
-/* A copy of picture i, to be freed by image_free. */
-nm_status dataset_picture(const struct dataset *data, int64_t i, struct image *image,
-                          nm_error *err);
+/* The number in the source (from 0) of item i of those chosen. */
+int64_t dataset_place(const struct dataset *data, int64_t i);
 
-/* Classes: one integer per picture. */
-struct labels {
-    int64_t *at; /* owned */
-    int64_t n;
-};
-
-/* The labels inside a cifar10 file. */
-nm_status labels_of_dataset(const struct dataset *data, struct labels *labels, nm_error *err);
-
-/* From a text file: "FILE" has one integer on each line; "FILE:COLUMN" is tab-separated, its first
- * line names the columns. Empty lines and lines that start with '#' are skipped. */
-nm_status labels_load(const char *file_and_column, struct labels *labels, nm_error *err);
-void labels_free(struct labels *labels);
+/* Writes items [first, first + n). A sentence names the file and, in a file of many, the item. */
+nm_status dataset_read(struct dataset *data, int64_t first, int64_t n, float *into, nm_error *err);
 
 #endif
