@@ -2,6 +2,7 @@
 /* Items through a network. */
 #include "examples/nmie/classifier.h"
 
+#include "examples/nmie/interrupt.h"
 #include "examples/nmie/progress.h"
 
 #include <string.h>
@@ -117,6 +118,9 @@ nm_status classifier_over(struct classifier *c, struct dataset *data, int64_t ba
         *seconds += source_now() - start;
         if (!status) {
             status = rows(user, c, first, n, err);
+        }
+        if (!status && interrupt_status()) {
+            status = complain(err, NM_ECANCELED, "stopped");
         }
         progress_step(&progress, first + n);
     }
