@@ -106,7 +106,7 @@ docs: $(B)/tests/ops/test_operator_doc
 
 # ---- compile ----------------------------------------------------------------------------------------
 # ROOM: what one folder or file needs beyond CFLAGS. Only an instruction set's folder gets its flags.
-$(B)/obj/lib/ops/%.o $(B)/obj/kernels/%.o: ROOM := -O3
+$(B)/obj/lib/ops/%.o $(B)/obj/lib/prune/%.o $(B)/obj/kernels/%.o: ROOM := -O3
 $(B)/obj/kernels/avx2/%.o: ROOM := -O3 -mavx2 -mfma
 $(B)/obj/kernels/avx512/%.o: ROOM := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma \
                                      -mprefer-vector-width=512

@@ -35,11 +35,11 @@ struct nmi_pattern_shape {
 };
 
 /*
- * Keeps the groups with the largest sums of squares: mask[i] is 1 where the weight stays. `zeros` of
- * the elements go, fewer where groups do not divide it (N:M fixes its own share); ties are broken in
- * the order of the weights, the first go.
+ * Keeps the groups with the largest mean squares: mask[i] is 1 where the weight stays. The share
+ * `sparsity` of the groups goes, counted down (N:M fixes its own share). Ties are broken in the order
+ * of the weights, the first go.
  */
 nm_status nmi_pattern_select(const struct nmi_pattern *pattern, const struct nmi_pattern_shape *shape,
-                             const float *values, int64_t zeros, uint8_t *mask, nm_error *err);
+                             const float *values, double sparsity, uint8_t *mask, nm_error *err);
 
 #endif
