@@ -7,6 +7,7 @@
 #include "examples/nmie/pruning.h"
 
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

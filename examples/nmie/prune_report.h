@@ -6,6 +6,8 @@
 #include "examples/nmie/judging.h"
 #include "examples/nmie/sha256.h"
 
+#include <stdio.h>
+
 struct prune_report {
     const char *in, *out, *method, *request; /* "sparsity 0.8, seed 0": what was asked for */
     double sparsity; /* of the layers that were pruned, together */
