@@ -6,7 +6,7 @@
 #ifndef NMIE_CLASSIFIER_H
 #define NMIE_CLASSIFIER_H
 
-#include "examples/nmie/dataset.h"
+#include "examples/nmie/data/dataset.h"
 #include "examples/nmie/model_source.h"
 
 struct classifier {

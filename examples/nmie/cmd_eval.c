@@ -2,7 +2,7 @@
 /* nmie eval: accuracy over a data set, or agreement with a list of classes. */
 #include "examples/nmie/args.h"
 #include "examples/nmie/classifier.h"
-#include "examples/nmie/data_options.h"
+#include "examples/nmie/data/data_options.h"
 #include "examples/nmie/json_out.h"
 #include "examples/nmie/ranking.h"
 

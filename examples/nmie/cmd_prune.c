@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* nmie prune: weights of a model become zero, the others take over. */
 #include "examples/nmie/args.h"
-#include "examples/nmie/calibration.h"
+#include "examples/nmie/data/calibration.h"
 #include "examples/nmie/interrupt.h"
-#include "examples/nmie/prune_report.h"
-#include "examples/nmie/pruning.h"
+#include "examples/nmie/prune/prune_report.h"
+#include "examples/nmie/prune/pruning.h"
 
 #include <getopt.h>
 #include <stdio.h>

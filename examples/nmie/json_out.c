@@ -102,10 +102,10 @@ void json_bool(struct json *j, const char *key, bool value)
     fputs(value ? "true" : "false", j->out);
 }
 
-void json_raw(struct json *j, const char *key, const char *text)
+void json_raw(struct json *j, const char *key, const char *value)
 {
     begin(j, key);
-    fputs(text, j->out);
+    fputs(value, j->out);
 }
 
 void json_end(struct json *j)

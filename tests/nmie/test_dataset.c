@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Data sets: each format gives its items, the selection is kept, bad data are named. */
-#include "examples/nmie/calibration.h"
+#include "examples/nmie/data/calibration.h"
 #include "examples/nmie/host_tensor.h"
 #include "tests/support/scratch.h"
 

@@ -3,7 +3,7 @@
 #include "examples/nmie/agreement.h"
 #include "examples/nmie/args.h"
 #include "examples/nmie/json_out.h"
-#include "examples/nmie/labels.h"
+#include "examples/nmie/data/labels.h"
 #include "examples/nmie/ranking.h"
 #include "examples/nmie/stats.h"
 #include "tests/support/scratch.h"

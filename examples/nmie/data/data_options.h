@@ -6,7 +6,7 @@
 #ifndef NMIE_DATA_OPTIONS_H
 #define NMIE_DATA_OPTIONS_H
 
-#include "examples/nmie/dataset.h"
+#include "examples/nmie/data/dataset.h"
 
 enum {
     DATA_PATH,

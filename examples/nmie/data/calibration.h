@@ -3,8 +3,8 @@
 #ifndef NMIE_CALIBRATION_H
 #define NMIE_CALIBRATION_H
 
-#include "examples/nmie/dataset.h"
-#include "examples/nmie/sha256.h"
+#include "examples/nmie/data/dataset.h"
+#include "examples/nmie/data/sha256.h"
 
 /* The data set as nm_data; it must stay open. */
 nm_data calibration_data(struct dataset *data);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lists of classes in text files. */
-#include "examples/nmie/labels.h"
+#include "examples/nmie/data/labels.h"
 
 #include "examples/nmie/args.h"
 #include "examples/nmie/nmie.h"

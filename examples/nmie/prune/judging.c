@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers of networks, counted. */
-#include "examples/nmie/judging.h"
+#include "examples/nmie/prune/judging.h"
 
 #include "examples/nmie/ranking.h"
 

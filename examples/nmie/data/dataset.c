@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Items of data sets: what a format's records are, which are chosen, and reading one. */
-#include "examples/nmie/dataset.h"
+#include "examples/nmie/data/dataset.h"
 
 #include "examples/nmie/args.h"
-#include "examples/nmie/folder.h"
-#include "examples/nmie/labels.h"
+#include "examples/nmie/data/folder.h"
+#include "examples/nmie/data/labels.h"
 #include "examples/nmie/nmie.h"
 #include "examples/nmie/npy.h"
 

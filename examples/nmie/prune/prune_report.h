@@ -3,8 +3,8 @@
 #ifndef NMIE_PRUNE_REPORT_H
 #define NMIE_PRUNE_REPORT_H
 
-#include "examples/nmie/judging.h"
-#include "examples/nmie/sha256.h"
+#include "examples/nmie/prune/judging.h"
+#include "examples/nmie/data/sha256.h"
 
 #include <stdio.h>
 

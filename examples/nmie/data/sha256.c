@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SHA-256 as in FIPS 180-4, section 6.2. */
-#include "examples/nmie/sha256.h"
+#include "examples/nmie/data/sha256.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Data sets for the library. */
-#include "examples/nmie/calibration.h"
+#include "examples/nmie/data/calibration.h"
 
 #include "examples/nmie/nmie.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reports of pruning. */
-#include "examples/nmie/prune_report.h"
+#include "examples/nmie/prune/prune_report.h"
 
 #include "examples/nmie/json_out.h"
 #include "examples/nmie/table.h"

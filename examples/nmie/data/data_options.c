@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Options of data sets. */
-#include "examples/nmie/data_options.h"
+#include "examples/nmie/data/data_options.h"
 
 #include "examples/nmie/args.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pictures in folders. */
-#include "examples/nmie/folder.h"
+#include "examples/nmie/data/folder.h"
 
 #include "examples/nmie/nmie.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Options and data of pruning. */
-#include "examples/nmie/pruning.h"
+#include "examples/nmie/prune/pruning.h"
 
 #include "examples/nmie/args.h"
-#include "examples/nmie/calibration.h"
+#include "examples/nmie/data/calibration.h"
 #include "examples/nmie/interrupt.h"
 
 #include <string.h>

@@ -6,7 +6,7 @@
 #ifndef NMIE_PRUNING_H
 #define NMIE_PRUNING_H
 
-#include "examples/nmie/data_options.h"
+#include "examples/nmie/data/data_options.h"
 #include "examples/nmie/model_source.h"
 #include "examples/nmie/progress.h"
 
