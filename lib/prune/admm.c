@@ -12,9 +12,9 @@
 #include <math.h>
 #include <string.h>
 
-enum { STEPS = 8, ITERATIONS = 5 }; /* penalties, and iterations at each */
+enum { STEPS = 8, ITERATIONS = 8 }; /* penalties, and iterations at each */
 #define RHO_FIRST 0.03
-#define RHO_LAST 3.0
+#define RHO_LAST 1.0
 #define RHO_START 1e-3 /* of the first weights, before there is a mask */
 #define KEEP_BYTES ((size_t)256 << 20) /* of inverses that are kept for the next call */
 

@@ -82,9 +82,19 @@ static void fit_bias(const struct solving *v)
     }
 }
 
+/* Whether there is a mask to be searched. */
+static bool thins(const struct nmi_problem *p, double sparsity)
+{
+    return sparsity > 0 || p->pattern.kind == NMI_PATTERN_N_M;
+}
+
 /* Inputs that never vary leave the choice to the weights' sizes. */
 static nm_status find_mask(const struct solving *v, double sparsity, nm_error *err)
 {
+    if (!thins(v->p, sparsity)) {
+        memset(v->mask, 1, (size_t)v->p->rows * (size_t)v->k);
+        return NM_OK;
+    }
     return v->s.damping > 0 ? nmi_admm_mask(v->admm, v->p, sparsity, v->mask, err)
                             : nmi_pattern_select(&v->p->pattern, &v->p->shape, v->p->w0, sparsity,
                                                  v->mask, err);
@@ -98,7 +108,7 @@ static nm_status solve_once(const struct solving *v, double sparsity, nm_error *
     return NM_OK;
 }
 
-static nm_status begin(struct solving *v, nm_error *err)
+static nm_status begin(struct solving *v, double most, nm_error *err)
 {
     const struct nmi_problem *p = v->p;
     const size_t outputs = (size_t)p->n * (size_t)p->rows * sizeof(float);
@@ -110,7 +120,9 @@ static nm_status begin(struct solving *v, nm_error *err)
         return nmi_fail_memory(err, outputs, "a layer's targets");
     }
     NMI_TRY(nmi_moments_begin(&v->s, p, err));
-    NMI_TRY(nmi_admm_create(&v->s, &v->admm, err));
+    if (thins(p, most)) {
+        NMI_TRY(nmi_admm_create(&v->s, &v->admm, err));
+    }
     first_target(v);
     return nmi_moments_target(&v->s, p, v->target, err);
 }
@@ -128,7 +140,7 @@ static nm_status solve(struct solving *v, nm_error *err)
 {
     const struct nmi_problem *p = v->p;
     const struct range range = range_of(p->act);
-    NMI_TRY(begin(v, err));
+    NMI_TRY(begin(v, p->sparsity, err));
     NMI_TRY(solve_once(v, p->sparsity, err));
     v->to->error = nmi_moments_error(&v->s, v->to->w);
     const bool cut = isfinite(range.low) || isfinite(range.high);
@@ -156,7 +168,7 @@ nm_status nmi_solve_curve(const struct nmi_problem *problem, const double *spars
     struct nmi_solution s = {nmi_alloc(weights),
                              nmi_alloc((size_t)problem->rows * sizeof(float)), 0};
     struct solving v = {.p = problem, .to = &s};
-    nm_status status = s.w != NULL && s.b != NULL ? begin(&v, err)
+    nm_status status = s.w != NULL && s.b != NULL ? begin(&v, 1, err)
                                                   : nmi_fail_memory(err, weights, "a layer");
     for (int32_t i = 0; i < n && status == NM_OK; i++) {
         status = solve_once(&v, sparsities[i], err);
