@@ -38,7 +38,7 @@ SO        := $(B)/libnm.so.$(SOVERSION)
 LIB_SRC   := $(sort $(wildcard lib/*/*.c kernels/*.c kernels/ref/*.c kernels/avx2/*.c \
                  kernels/avx512/*.c kernels/dnnl/*.c) $(if $(FP16),$(wildcard kernels/avx512fp16/*.c)))
 LIB_OBJ   := $(LIB_SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/onnx.pb-c.o
-NMIE_SRC  := $(sort $(wildcard examples/nmie/*.c))
+NMIE_SRC  := $(sort $(wildcard examples/nmie/*.c examples/nmie/*/*.c))
 NMIE_OBJ  := $(NMIE_SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/onnx.pb-c.o
 NMIE_LIBS := -lpng -ljpeg -lcjson
 HELP_SRC  := $(sort $(wildcard tests/support/*.c))
@@ -154,11 +154,14 @@ $(B)/nmie: $(NMIE_OBJ) $(SO)
 # Check's macros convert what they compare to intmax_t.
 $(TEST_BIN) $(SLOW_BIN): ROOM := -Wno-sign-conversion
 CHECK_LIBS = $(shell pkg-config --libs check)
-# Tests of the tool link its parts; the archive brings its own copy of the generated messages.
+# Tests of the tool link its parts and what calls it; the archive brings its own copy of the generated
+# messages.
 NMIE_TEST := $(filter $(B)/tests/nmie/%,$(TEST_BIN))
-$(NMIE_TEST): PARTS := $(filter-out %/main.o %/onnx.pb-c.o,$(NMIE_OBJ))
+TOOL_OBJ  := $(B)/obj/tests/nmie/tool.o
+$(NMIE_TEST): PARTS := $(filter-out %/main.o %/onnx.pb-c.o,$(NMIE_OBJ)) $(TOOL_OBJ)
 $(NMIE_TEST): PARTS_LIBS := $(NMIE_LIBS)
-$(NMIE_TEST): $(NMIE_OBJ)
+$(NMIE_TEST): $(NMIE_OBJ) $(TOOL_OBJ)
+$(TOOL_OBJ): ROOM := -Wno-sign-conversion
 
 $(TEST_BIN) $(SLOW_BIN) $(BENCH_BIN): $(B)/tests/%: tests/%.c $(B)/libnm.a $(HELP_OBJ)
 	@mkdir -p $(@D)
@@ -209,5 +212,6 @@ uninstall:
 clean:
 	rm -rf $(B)
 
--include $(LIB_OBJ:.o=.d) $(NMIE_OBJ:.o=.d) $(HELP_OBJ:.o=.d) $(TEST_BIN:=.d) $(SLOW_BIN:=.d) \
+-include $(LIB_OBJ:.o=.d) $(NMIE_OBJ:.o=.d) $(HELP_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(TEST_BIN:=.d) \
+         $(SLOW_BIN:=.d) \
          $(BENCH_BIN:=.d)

@@ -27,7 +27,7 @@ struct command {
 };
 
 extern const struct command cmd_run, cmd_verify, cmd_classify, cmd_eval, cmd_bench, cmd_prune,
-    cmd_synth, cmd_inspect, cmd_version;
+    cmd_analyze, cmd_masks, cmd_synth, cmd_inspect, cmd_version;
 
 /* Fills *err (which may be NULL) with a status and a sentence, and returns the status. */
 nm_status complain(nm_error *err, nm_status status, const char *format, ...)
