@@ -3,7 +3,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/prune/linear.h"
-#include "lib/prune/moments.h"
+#include "lib/prune/covariance.h"
 
 #include <math.h>
 #include <string.h>
@@ -27,7 +27,7 @@ static struct range range_of(struct nmi_act act)
 struct solving {
     const struct nmi_problem *p;
     int32_t k;
-    struct nmi_moments s;
+    struct nmi_covariance s;
     struct nmi_admm *admm;
     float *target; /* [n][m]: of the layer's own output */
     float *own;    /* the same: what it gives now, without bias */
@@ -119,18 +119,18 @@ static nm_status begin(struct solving *v, double most, nm_error *err)
     if (v->target == NULL || v->mask == NULL || (p->rounds > 0 && v->own == NULL)) {
         return nmi_fail_memory(err, outputs, "a layer's targets");
     }
-    NMI_TRY(nmi_moments_begin(&v->s, p, err));
+    NMI_TRY(nmi_covariance_begin(&v->s, p, err));
     if (thins(p, most)) {
         NMI_TRY(nmi_admm_create(&v->s, &v->admm, err));
     }
     first_target(v);
-    return nmi_moments_target(&v->s, p, v->target, err);
+    return nmi_covariance_target(&v->s, p, v->target, err);
 }
 
 static void end(struct solving *v)
 {
     nmi_admm_free(v->admm);
-    nmi_moments_free(&v->s);
+    nmi_covariance_free(&v->s);
     nmi_free(v->target);
     nmi_free(v->own);
     nmi_free(v->mask);
@@ -142,11 +142,11 @@ static nm_status solve(struct solving *v, nm_error *err)
     const struct range range = range_of(p->act);
     NMI_TRY(begin(v, p->sparsity, err));
     NMI_TRY(solve_once(v, p->sparsity, err));
-    v->to->error = nmi_moments_error(&v->s, v->to->w);
+    v->to->error = nmi_covariance_error(&v->s, v->to->w);
     const bool cut = isfinite(range.low) || isfinite(range.high);
     for (int32_t i = 0; i < p->rounds && cut; i++) {
         NMI_TRY(relaxed_target(v, err));
-        NMI_TRY(nmi_moments_target(&v->s, p, v->target, err));
+        NMI_TRY(nmi_covariance_target(&v->s, p, v->target, err));
         NMI_TRY(solve_once(v, p->sparsity, err));
     }
     return NM_OK;
@@ -168,7 +168,7 @@ nm_status nmi_solve_curve(const struct nmi_problem *problem, const double *spars
     for (int32_t i = 0; i < n && status == NM_OK; i++) {
         v.to = &solutions[i];
         status = solve_once(&v, sparsities[i], err);
-        v.to->error = nmi_moments_error(&v.s, v.to->w);
+        v.to->error = nmi_covariance_error(&v.s, v.to->w);
     }
     end(&v);
     return status;
