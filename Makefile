@@ -40,7 +40,7 @@ LIB_SRC   := $(sort $(wildcard lib/*/*.c kernels/*.c kernels/ref/*.c kernels/avx
 LIB_OBJ   := $(LIB_SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/onnx.pb-c.o
 NMIE_SRC  := $(sort $(wildcard examples/nmie/*.c examples/nmie/*/*.c))
 NMIE_OBJ  := $(NMIE_SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/onnx.pb-c.o
-NMIE_LIBS := -lpng -ljpeg -lcjson
+NMIE_LIBS := -lpng -ljpeg -lcjson -ldl -lpthread
 HELP_SRC  := $(sort $(wildcard tests/support/*.c))
 HELP_OBJ  := $(HELP_SRC:%.c=$(B)/obj/%.o)
 TEST_BIN  := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/*/test_*.c)))
@@ -48,7 +48,7 @@ BENCH_BIN := $(B)/tests/kernels/bench_kernels $(B)/tests/kernels/bench_dense
 SLOW_BIN  := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/*/slow_*.c)))
 
 .PHONY: all lib tests setup demo check check-nets docs run-demo run-check run-check-nets bench-kernels \
-        bench-peers peers-table plot-sparsity clean install uninstall
+        bench-peers bench-report peers-table plot-sparsity clean install uninstall
 .DELETE_ON_ERROR:
 all: lib $(B)/nmie
 lib: $(SO) $(B)/libnm.a
@@ -93,6 +93,16 @@ bench-peers: all
 
 peers-table:
 	@$(BENCH_ROWS) --table docs/performance.md
+
+# One run, and from its JSON the tables and charts of docs/performance.md and README.md: some 25 minutes
+# on two cores (tests/peers/report.sh: what is run, and how to run less). BATCHES, THREADS, NETS, ROUNDS,
+# SECONDS_EACH, PREDICT; FILL_PAGES= CHART= touch no page.
+FILL_PAGES ?= docs/performance.md README.md
+CHART      ?= docs/bench.svg
+bench-report: all
+	@NMIE='$(B)/nmie' OUT='$(B)/report' NETS='$(NETS)' BATCHES='$(BATCHES)' THREADS='$(THREADS)' \
+	    ROUNDS='$(ROUNDS)' SECONDS_EACH='$(SECONDS_EACH)' PREDICT='$(PREDICT)' CHART='$(CHART)' \
+	    FILL_PAGES='$(FILL_PAGES)' PEERS_PYTHON='$(PEERS_PYTHON)' sh tests/peers/report.sh
 
 # Time against sparsity, ResNet-50: docs/sparsity.svg.
 plot-sparsity: all
@@ -155,13 +165,20 @@ $(B)/nmie: $(NMIE_OBJ) $(SO)
 $(TEST_BIN) $(SLOW_BIN): ROOM := -Wno-sign-conversion
 CHECK_LIBS = $(shell pkg-config --libs check)
 # Tests of the tool link its parts and what calls it; the archive brings its own copy of the generated
-# messages.
+# messages. The fake engines are a library that bench finds at run time.
 NMIE_TEST := $(filter $(B)/tests/nmie/%,$(TEST_BIN))
 TOOL_OBJ  := $(B)/obj/tests/nmie/tool.o
+FAKES     := $(B)/tests/nmie/fake_engines.so
 $(NMIE_TEST): PARTS := $(filter-out %/main.o %/onnx.pb-c.o,$(NMIE_OBJ)) $(TOOL_OBJ)
 $(NMIE_TEST): PARTS_LIBS := $(NMIE_LIBS)
 $(NMIE_TEST): $(NMIE_OBJ) $(TOOL_OBJ)
 $(TOOL_OBJ): ROOM := -Wno-sign-conversion
+$(B)/tests/nmie/test_bench: $(FAKES)
+
+$(FAKES): $(B)/obj/tests/nmie/fake_engines.o
+	@mkdir -p $(@D)
+	$(SAY) '  link  $@'
+	$(Q)$(CC) -shared $(CFLAGS) $(LDFLAGS) -o $@ $<
 
 $(TEST_BIN) $(SLOW_BIN) $(BENCH_BIN): $(B)/tests/%: tests/%.c $(B)/libnm.a $(HELP_OBJ)
 	@mkdir -p $(@D)
@@ -213,5 +230,4 @@ clean:
 	rm -rf $(B)
 
 -include $(LIB_OBJ:.o=.d) $(NMIE_OBJ:.o=.d) $(HELP_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(TEST_BIN:=.d) \
-         $(SLOW_BIN:=.d) \
-         $(BENCH_BIN:=.d)
+         $(SLOW_BIN:=.d) $(BENCH_BIN:=.d)

@@ -2,6 +2,7 @@
 /* Models by name, and inputs for them. */
 #include "examples/nmie/model_source.h"
 
+#include "examples/nmie/args.h"
 #include "examples/nmie/synth.h"
 
 #include <stdlib.h>
@@ -15,6 +16,17 @@ double source_now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+bool source_shape_parse(const char *word, struct source_shape *shape)
+{
+    struct args_list dims;
+    if (!args_ints(word, 'x', 1 << 20, &dims) || dims.n >= NM_MAX_DIMS) {
+        return false;
+    }
+    shape->rank = (int32_t)dims.n;
+    memcpy(shape->dims, dims.at, dims.n * sizeof *dims.at);
+    return true;
 }
 
 static nm_status load_builtin(const char *name, const nm_load_options *options,
@@ -53,6 +65,21 @@ nm_status source_load(const char *name, const struct settings *s, const struct s
                            ? load_builtin(name + n, &options, shape, model, err)
                            : nm_model_load(name, &options, model, err);
     *seconds = source_now() - start;
+    return status;
+}
+
+nm_status source_prune(nm_model **model, double sparsity, double *seconds, nm_error *err)
+{
+    nm_prune_options options = NM_PRUNE_OPTIONS_INIT;
+    nm_model *pruned;
+    double start = source_now();
+    options.sparsity = sparsity;
+    nm_status status = nm_model_prune(*model, &options, &pruned, err);
+    *seconds = source_now() - start;
+    if (!status) {
+        nm_model_free(*model);
+        *model = pruned;
+    }
     return status;
 }
 

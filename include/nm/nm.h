@@ -388,6 +388,42 @@ NM_API nm_status nm_session_prepare(nm_session *session, const nm_tensor *in, si
 NM_API nm_status nm_session_describe(nm_session *session, nm_describe what, char **json,
                                      nm_error *error);
 
+/* One layer of a run. Times are of one run, summed over the images that run one by one; where
+ * threads take whole images, of those of the first thread. Numbers that are not known are 0. */
+typedef struct nm_layer_profile {
+    const char *node, *op;     /* of the optimised graph */
+    const char *kernel;        /* ours: "..__avx512" and the like; oneDNN's name of its own;
+                                  "evaluation": plain C; "none": nothing to compute */
+    const char *reason;        /* why it was chosen */
+    const char *candidates;    /* what was looked at: "name ms, name ms (chosen), ..." */
+    int32_t rank, weight_rank; /* weight_rank: 0 without a constant weight */
+    int64_t shape[NM_MAX_DIMS], weight[NM_MAX_DIMS]; /* of the result (of one image where images run
+                                                        one by one), and of the weight */
+    double sparsity;           /* share of zeros in the weight, 0..1; -1: no weight */
+    double macs;               /* multiply-accumulates on nonzeros, of all that ms stands for */
+    double ms, expected_ms;    /* what the layer computes; the same alone, when it was planned */
+    double moving_ms;          /* conversions, frames and copies that it asked for */
+    double gflops;             /* 2 macs / ms, all threads together */
+    double bound_percent;      /* gflops as a share of bound_gflops x threads */
+    double bytes;              /* operands, result and packed weights, each counted once */
+    double weight_bytes;       /* packed weights alone */
+} nm_layer_profile;
+
+/* The last run of a session. Later versions may add fields at the ends of both structs. */
+typedef struct nm_profile {
+    double ms;                 /* all layers, moving included */
+    double bound_gflops;       /* what one core reaches with FMA whose operand is in L1, measured */
+    int32_t threads;
+    size_t n_layers;
+    const nm_layer_profile *const *layers; /* in the order in which they run */
+} nm_profile;
+
+/* Where the time of the session's last nm_run went; *profile is a copy that outlives the session and
+ * is freed with nm_profile_free. The first call measures bound_gflops, for some 50 ms.
+ * Errors: NM_EINVAL (also: nothing has run yet), NM_EBUSY, NM_ENOMEM. */
+NM_API nm_status nm_session_profile(nm_session *session, nm_profile **profile, nm_error *error);
+NM_API void nm_profile_free(nm_profile *profile);
+
 NM_API void nm_session_free(nm_session *session);
 
 #ifdef __cplusplus

@@ -65,7 +65,7 @@ void markup_begin(FILE *to, const char *title)
           "caption{max-width:60rem}p.soft,caption{color:var(--soft);font-size:.9rem;text-align:left}"
           "figure{margin:1rem 0;overflow-x:auto}.scroll{overflow-x:auto}"
           "table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}"
-          "th,td{padding:.2rem .7rem;border-bottom:1px solid var(--line);text-align:right;"
+          "th,td{padding:.2rem .5rem;border-bottom:1px solid var(--line);text-align:right;"
           "white-space:nowrap}th:first-child,td.l,th.l{text-align:left}"
           "tr.bad td{color:var(--s5);font-weight:600}"
           "a{color:var(--s0)}.skip{position:absolute;left:-999px}.skip:focus{position:static}\n"
