@@ -125,6 +125,11 @@ struct nmi_csr {
     const int32_t *col;       /* nnz */
     const float *val;         /* nnz */
 };
+/* The first entry of a row whose column is col or a later one. */
+int32_t nmi_csr_entry(const struct nmi_csr *w, int32_t row, int64_t col);
+/* How many of the `most` rows from `row` on have, one after the other, its columns within
+ * [from, to): 1..most. */
+int32_t nmi_csr_alike(const struct nmi_csr *w, int32_t row, int32_t most, int64_t from, int64_t to);
 
 /* ---- descriptors ----------------------------------------------------------------------------------- */
 

@@ -124,7 +124,8 @@ static struct slicing slicing_of(const struct nmi_conv_desc *d, const struct nmi
     return s;
 }
 
-/* The first of rows [from, to) at or above a share of their cost. */
+/* The first of rows [from, to) at or above a share of their cost; down to where rows with the same
+ * columns are likely to begin. */
 static int32_t row_at(const struct slicing *s, int32_t from, int32_t to, int32_t part)
 {
     const int32_t *start = s->w->row_start;
@@ -142,7 +143,7 @@ static int32_t row_at(const struct slicing *s, int32_t from, int32_t to, int32_t
             low = mid + 1;
         }
     }
-    return low;
+    return from + (low - from) / NMI_SP_ROWS * NMI_SP_ROWS;
 }
 
 static struct slice slice_at(const struct slicing *s, int32_t i)
@@ -183,7 +184,8 @@ size_t nmi_spconv_packed_bytes(const union nmi_desc *desc, const struct nmi_csr 
         if (reach > NMI_SP_U16 || slice.rows > NMI_SP_U16 || icn * taps > NMI_SP_U16) {
             return 0;
         }
-        const int64_t counts = icn * taps + 1; /* different populations that a row can have */
+        /* different populations that a row can have, times 1, 2 or 4 rows together */
+        const int64_t counts = (icn * taps + 1) * 3;
         const int64_t groups = slice.rows < counts ? slice.rows : counts;
         bytes += (int64_t)sizeof(struct nmi_sp_slice) +
                  blocks * ((int64_t)sizeof(struct nmi_sp_block) + slice.rows * row_bytes +
@@ -194,28 +196,13 @@ size_t nmi_spconv_packed_bytes(const union nmi_desc *desc, const struct nmi_csr 
     return (size_t)(bytes + most_rows * 2 * (int64_t)sizeof(uint64_t) + 64);
 }
 
-/* The entry of a row's first column at or beyond col. */
-static int32_t entry_at(const struct nmi_csr *w, int32_t row, int64_t col)
-{
-    int32_t low = w->row_start[row], high = w->row_start[row + 1];
-    while (low < high) {
-        const int32_t mid = low + (high - low) / 2;
-        if (w->col[mid] < col) {
-            low = mid + 1;
-        } else {
-            high = mid;
-        }
-    }
-    return low;
-}
-
 struct packer {
     const struct nmi_conv_desc *d;
     const struct nmi_csr *w;
     struct slicing slicing;
     char *blob;
     uint64_t end;                 /* bytes used */
-    uint64_t *order, *order_next; /* count << 32 | row */
+    uint64_t *order, *order_next; /* rows together << 48 | count << 32 | row */
 };
 
 static uint64_t take(struct packer *p, uint64_t bytes)
@@ -231,14 +218,29 @@ static int32_t entries(const struct packer *p, int32_t row, int32_t ic, int32_t 
     const int64_t taps = (int64_t)p->d->kh * p->d->kw;
     const int64_t base =
         (int64_t)(row / p->slicing.ocg) * p->slicing.icg; /* the group's channels */
-    *first = entry_at(p->w, row, (ic - base) * taps);
-    return entry_at(p->w, row, (ic + icn - base) * taps) - *first;
+    *first = nmi_csr_entry(p->w, row, (ic - base) * taps);
+    return nmi_csr_entry(p->w, row, (ic + icn - base) * taps) - *first;
 }
 
-/* Stable, by the low 16 bits of the count. */
-static void sort_by_count(struct packer *p, int32_t n)
+/* Rows of the slice from r on that a tile does together in channels [ic, ic + icn): 1, 2 or 4. */
+static int32_t together(const struct packer *p, const struct slice *s, int32_t r, int32_t ic,
+                        int32_t icn)
 {
-    for (int shift = 32; shift < 48; shift += 8) {
+    const struct nmi_conv_desc *d = p->d;
+    const int64_t taps = (int64_t)d->kh * d->kw;
+    const int32_t group = (s->oc + r) / p->slicing.ocg, end = (group + 1) * p->slicing.ocg;
+    const int64_t from = (ic - (int64_t)group * p->slicing.icg) * taps;
+    const int32_t left = (end < s->oc + s->rows ? end : s->oc + s->rows) - (s->oc + r);
+    const int32_t fit = nmi_sp_together(d->y.layout.vl, d->blocking.tr * d->blocking.tc);
+    const int32_t most = left < fit ? left : fit;
+    const int32_t alike = nmi_csr_alike(p->w, s->oc + r, most, from, from + icn * taps);
+    return alike < 2 ? 1 : alike < 4 ? 2 : 4;
+}
+
+/* Stable, by rows together, then by count. */
+static void sort_entries(struct packer *p, int32_t n)
+{
+    for (int shift = 32; shift < 56; shift += 8) {
         int32_t start[257] = {0};
         for (int32_t i = 0; i < n; i++) {
             start[(p->order[i] >> shift & 255) + 1]++;
@@ -255,63 +257,72 @@ static void sort_by_count(struct packer *p, int32_t n)
     }
 }
 
-static void pack_entries(struct packer *p, const struct nmi_sp_block *block, const struct slice *s,
-                         int32_t icn, int32_t rows)
+/* The columns of the rows together, and their values. */
+static void pack_row(const struct packer *p, const struct nmi_sp_block *block, int32_t oc,
+                     int32_t rows, uint16_t **off, float **val)
 {
     const struct nmi_conv_desc *d = p->d;
-    const int32_t taps = d->kh * d->kw;
-    uint16_t *row = (uint16_t *)(void *)(p->blob + block->row);
-    uint16_t *off = (uint16_t *)(void *)(p->blob + block->off);
-    float *val = (float *)(void *)(p->blob + block->val);
-    for (int32_t i = 0; i < rows; i++) {
-        const int32_t r = (int32_t)(p->order[i] & UINT32_MAX);
-        const int32_t oc = s->oc + r, base = oc / p->slicing.ocg * p->slicing.icg;
-        int32_t first;
-        const int32_t n = entries(p, oc, block->ic, icn, &first);
-        row[i] = (uint16_t)r;
-        for (int32_t k = first; k < first + n; k++) {
-            const int32_t tap = p->w->col[k] % taps;
-            const int32_t ic = base + p->w->col[k] / taps - block->ic;
-            const int32_t vector = ic * d->x.layout.plane +
-                                   tap / d->kw * d->dil_h * d->x.layout.pitch +
-                                   tap % d->kw * d->dil_w;
-            *off++ = (uint16_t)(nmi_sp_by_channel(d) ? ic : vector);
-            *val++ = p->w->val[k];
+    const int32_t taps = d->kh * d->kw, base = oc / p->slicing.ocg * p->slicing.icg;
+    int32_t first[NMI_SP_ROWS], n = 0;
+    for (int32_t r = 0; r < rows; r++) {
+        n = entries(p, oc + r, block->ic, block->icn, &first[r]);
+    }
+    for (int32_t k = 0; k < n; k++) {
+        const int32_t col = p->w->col[first[0] + k], tap = col % taps;
+        const int32_t ic = base + col / taps - block->ic;
+        const int32_t vector = ic * d->x.layout.plane +
+                               tap / d->kw * d->dil_h * d->x.layout.pitch + tap % d->kw * d->dil_w;
+        *(*off)++ = (uint16_t)(nmi_sp_by_channel(d) ? ic : vector);
+        for (int32_t r = 0; r < rows; r++) {
+            *(*val)++ = p->w->val[first[r] + k];
         }
     }
 }
 
+/* Entries in their order, in groups. */
+static void pack_entries(struct packer *p, struct nmi_sp_block *block, const struct slice *s,
+                         int32_t count, uint64_t columns)
+{
+    struct nmi_sp_group *group = (struct nmi_sp_group *)(void *)(p->blob + p->end), *last = group;
+    block->group = p->end;
+    for (int32_t i = 0; i < count; i++) {
+        const uint16_t nonzeros = p->order[i] >> 32 & NMI_SP_U16, rows = p->order[i] >> 48 & 7;
+        last += i > 0 && (last->nonzeros != nonzeros || last->rows != rows);
+        *last = (struct nmi_sp_group){nonzeros, rows, (uint16_t)(last->entries + 1)};
+    }
+    block->groups = count > 0 ? (int32_t)(last - group) + 1 : 0;
+    take(p, (uint64_t)block->groups * sizeof *group);
+    block->row = take(p, (uint64_t)count * sizeof(uint16_t));
+    block->off = take(p, columns * sizeof(uint16_t));
+    block->val = p->end;
+    uint16_t *row = (uint16_t *)(void *)(p->blob + block->row);
+    uint16_t *off = (uint16_t *)(void *)(p->blob + block->off);
+    float *val = (float *)(void *)(p->blob + block->val);
+    for (int32_t i = 0; i < count; i++) {
+        const int32_t r = (int32_t)(p->order[i] & UINT32_MAX);
+        row[i] = (uint16_t)r;
+        pack_row(p, block, s->oc + r, (int32_t)(p->order[i] >> 48), &off, &val);
+    }
+    p->end = (uint64_t)((char *)val - p->blob);
+}
+
 /* One block: its rows by population, then their nonzeros. Middle blocks drop empty rows; the first
  * and the last keep them for bias, residual and activation. */
-static void pack_block(struct packer *p, const struct slice *s, int32_t icn, bool edge,
+static void pack_block(struct packer *p, const struct slice *s, bool edge,
                        struct nmi_sp_block *block)
 {
-    int32_t rows = 0, first;
-    uint64_t nnz = 0;
-    for (int32_t r = 0; r < s->rows; r++) {
-        const int32_t n = entries(p, s->oc + r, block->ic, icn, &first);
+    int32_t count = 0, first;
+    uint64_t columns = 0;
+    for (int32_t r = 0, rows; r < s->rows; r += rows) {
+        const int32_t n = entries(p, s->oc + r, block->ic, block->icn, &first);
+        rows = together(p, s, r, block->ic, block->icn);
         if (n > 0 || edge) {
-            p->order[rows++] = (uint64_t)n << 32 | (uint32_t)r;
-            nnz += (uint64_t)n;
+            p->order[count++] = (uint64_t)rows << 48 | (uint64_t)n << 32 | (uint32_t)r;
+            columns += (uint64_t)n;
         }
     }
-    sort_by_count(p, rows);
-    block->group = p->end;
-    struct nmi_sp_group *group = (struct nmi_sp_group *)(void *)(p->blob + p->end);
-    block->icn = icn;
-    block->groups = 0;
-    for (int32_t i = 0; i < rows; i++) {
-        const uint16_t n = (uint16_t)(p->order[i] >> 32);
-        if (i == 0 || group[block->groups - 1].nonzeros != n) {
-            group[block->groups++] = (struct nmi_sp_group){n, 0};
-        }
-        group[block->groups - 1].rows++;
-    }
-    take(p, (uint64_t)block->groups * sizeof *group);
-    block->row = take(p, (uint64_t)rows * sizeof(uint16_t));
-    block->off = take(p, nnz * sizeof(uint16_t));
-    block->val = take(p, nnz * sizeof(float));
-    pack_entries(p, block, s, icn, rows);
+    sort_entries(p, count);
+    pack_entries(p, block, s, count, columns);
 }
 
 static int64_t slice_cost(const struct slicing *s, const struct slice *slice)
@@ -354,8 +365,8 @@ void nmi_spconv_pack(const union nmi_desc *desc, const struct nmi_csr *w, void *
         for (int32_t b = 0; b < n; b++, next++) {
             const int32_t from = (int32_t)((int64_t)s.icn * b / n);
             const int32_t to = (int32_t)((int64_t)s.icn * (b + 1) / n);
-            block[next].ic = s.ic + from;
-            pack_block(&p, &s, to - from, b == 0 || b == n - 1, &block[next]);
+            block[next] = (struct nmi_sp_block){.ic = s.ic + from, .icn = to - from};
+            pack_block(&p, &s, b == 0 || b == n - 1, &block[next]);
         }
     }
     memset(p.order < p.order_next ? p.order : p.order_next, 0, (size_t)most_rows * 16);

@@ -6,19 +6,23 @@
  * The blob knows no addresses. Slices (runs of output channels that lie in one group, or runs of
  * whole groups) hold channel blocks; a block lists its rows by population, so that equal trip
  * counts follow each other; a nonzero is one constant offset from a tile's base in the block.
+ * Adjacent rows that have the same columns in a block are one entry, as far as the accumulators of
+ * a tile go: the inputs are loaded once for them.
  */
 #ifndef NM_KERNELS_SPCONV_H
 #define NM_KERNELS_SPCONV_H
 
 #include "kernels/kernel.h"
 
-struct nmi_sp_group { /* consecutive rows with equally many nonzeros */
-    uint16_t nonzeros, rows;
+struct nmi_sp_group { /* entries that follow each other: so many columns, rows together */
+    uint16_t nonzeros, rows, entries;
 };
 struct nmi_sp_block {
     int32_t ic, icn;               /* first input channel, how many */
     int32_t groups;                /* entries at `group` */
-    uint64_t group, row, off, val; /* bytes from the blob's start; row: u16, from the slice's oc */
+    /* Bytes from the blob's start. row: u16, an entry's first, from the slice's oc; off: u16, by
+     * column; val: by column, then row. */
+    uint64_t group, row, off, val;
 };
 struct nmi_sp_slice {
     int32_t oc, rows;
@@ -30,7 +34,7 @@ struct nmi_sp_packed {
     uint64_t slice, block;       /* bytes from the blob's start */
 };
 
-enum { NMI_SP_U16 = 65535 };
+enum { NMI_SP_U16 = 65535, NMI_SP_ROWS = 4 /* at most together */ };
 static inline int32_t nmi_sp_ceil_div(int32_t a, int32_t b)
 {
     return a / b + (a % b != 0);
@@ -66,6 +70,14 @@ static inline bool nmi_sp_flat(const struct nmi_conv_desc *d)
 {
     return nmi_sp_by_channel(d) && d->pool.kh == 0 &&
            (nmi_sp_contiguous(d) || d->y.c / d->groups >= NMI_SP_COPY_ROWS);
+}
+
+/* Rows with the same columns that a tile of so many vectors does together: what fits the vector
+ * registers beside inputs and weights. */
+static inline int32_t nmi_sp_together(int32_t vl, int32_t size)
+{
+    const int32_t sums = vl == 16 ? 28 : vl == 8 ? 12 : 0;
+    return 4 * size <= sums ? 4 : 2 * size <= sums ? 2 : 1;
 }
 
 /* Tiles that the kernels have: of at most 14 vectors, at unusual strides 4; with a tile there is

@@ -5,31 +5,88 @@
 
 /* Bytes that a kernel may assume of the caches; deliberately not the machine's own: the same
  * plan everywhere. */
-enum { L1_BYTES = 40 << 10, L2_BYTES = 1 << 20 };
+enum { L2_BYTES = 1 << 20, LINE = 64 };
 
-/* A group's weights. */
+/* A cycle here is a multiply-add of vectors. There are two of 8 lanes in a core's cycle: what is no
+ * multiply-add costs more of them, and panels are felt sooner. */
+struct rates {
+    double l1;       /* bytes of a panel that cost nothing */
+    double farthest; /* cycles of a multiply-add whose operand comes from L2 */
+    double column;   /* cycles of a nonzero beside its multiply-adds */
+};
+static const struct rates of_8_lanes = {24 << 10, 2.0, 1.0}, of_16_lanes = {40 << 10, 1.5, 0.1};
+
+static const struct rates *rates_of(const struct nmi_conv_desc *d)
+{
+    return d->y.layout.vl == 8 ? &of_8_lanes : &of_16_lanes;
+}
+
+/* A group's weights; what alike names, by the rows that can be done together. */
+struct alike {
+    double nnz[NMI_SP_ROWS + 1], rows[NMI_SP_ROWS + 1]; /* [1], [2] and [4] */
+};
 struct model {
     const struct nmi_conv_desc *d;
     double nnz, rows;
     int32_t icg;
+    struct alike alike;
 };
 
+static struct alike alike_of(const struct nmi_csr *w, int32_t groups)
+{
+    const int32_t ocg = w->rows / groups;
+    struct alike a = {{0}, {0}};
+    for (int32_t r = 0, rows; r < w->rows; r += rows) {
+        const int32_t left = ocg - r % ocg, most = left < NMI_SP_ROWS ? left : NMI_SP_ROWS;
+        const int32_t n = nmi_csr_alike(w, r, most, 0, w->cols);
+        rows = n == 3 ? 2 : n;
+        a.nnz[rows] += (double)(w->row_start[r + rows] - w->row_start[r]) / groups;
+        a.rows[rows] += (double)rows / groups;
+    }
+    return a;
+}
+
+/* What a tile's inputs in one channel occupy, in whole lines of a cache. */
 static int64_t panel_bytes(const struct nmi_conv_desc *d, int32_t tr, int32_t tc)
 {
     const int64_t vector = d->x.layout.vl * (int64_t)nmi_layout_element(&d->x.layout);
-    if (nmi_sp_flat(d)) {
-        return tc * vector;
-    }
+    const bool flat = nmi_sp_flat(d);
     const int64_t high = (int64_t)(tr - 1) * d->stride_h + (int64_t)(d->kh - 1) * d->dil_h + 1;
     const int64_t wide = (int64_t)(tc - 1) * d->stride_w + (int64_t)(d->kw - 1) * d->dil_w + 1;
-    return high * wide * vector;
+    const int64_t row = flat ? tc * vector : wide * vector;
+    return (flat ? 1 : high) * ((row + LINE - 1) / LINE * LINE);
 }
 
 /* Cycles of a multiply-add whose operand comes from a panel of this size. */
-static double fma_cycles(double panel)
+static double fma_cycles(const struct rates *r, double panel)
 {
-    const double over = (panel - L1_BYTES) / L1_BYTES;
-    return over <= 0 ? 1.0 : over >= 2.0 ? 1.5 : 1.0 + 0.25 * over;
+    const double cycles = 1.0 + 0.25 * (panel - r->l1) / r->l1;
+    return cycles <= 1.0 ? 1.0 : cycles >= r->farthest ? r->farthest : cycles;
+}
+
+/* Cycles of the rows of a block of one tile. */
+static double rows_cost(const struct model *m, int32_t most, double size, double panel,
+                        double blocks)
+{
+    const struct rates *rates = rates_of(m->d);
+    const double far = fma_cycles(rates, panel) - 1;
+    double cycles = 0;
+    for (int32_t k = 1; k <= NMI_SP_ROWS; k *= 2) {
+        const int32_t together = k < most ? k : most;
+        if (m->alike.rows[k] <= 0) {
+            continue;
+        }
+        const double n = m->alike.nnz[k] / m->alike.rows[k];
+        /* small tiles do not hide an index, a broadcast and the loop */
+        const double column = together == 1 ? size * (1 + far) + (size < 4 ? 4 - size : 0) * 0.5
+                                            : size * (0.9 * together + 0.2 * far);
+        double row = n / blocks * (column + rates->column) + together * size + 10;
+        if (blocks > 1 && row < 4.2 * size * together) {
+            row = 4.2 * size * together; /* a partial sum's way to L2 and back */
+        }
+        cycles += m->alike.rows[k] / together * row;
+    }
+    return cycles;
 }
 
 /* What a blocking is expected to cost, in cycles of a group of images. */
@@ -43,13 +100,8 @@ static double cost_of(const struct model *m, const struct nmi_blocking *b)
     const double size = (double)y->sub_h * y->sub_w * nmi_sp_pooled(&d) * nmi_sp_pooled(&d) / tiles;
     const double blocks = nmi_sp_ceil_div(m->icg, b->icb);
     const double panel = (double)panel_bytes(&d, b->tr, b->tc) * m->icg / blocks;
-    /* small tiles do not hide an index, a broadcast and the loop */
-    const double nonzero = size * fma_cycles(panel) + (size < 4 ? 4 - size : 0) * 0.5 + 0.3;
-    double row = m->nnz / m->rows / blocks * nonzero + size + 10;
-    if (blocks > 1 && row < 4.2 * size) {
-        row = 4.2 * size; /* a partial sum's way to L2 and back */
-    }
-    double cycles = tiles * blocks * (m->rows * row + panel / 32);
+    const int32_t most = nmi_sp_together(y->vl, b->tr * b->tc);
+    double cycles = tiles * blocks * (rows_cost(m, most, size, panel, blocks) + panel / 32);
     const double weights = m->nnz * 6, outputs = m->rows * y->plane * y->vl * nmi_layout_element(y);
     if (b->order == 0 && weights > L2_BYTES / 2) {
         cycles += (tiles - 1) * weights / 12;
@@ -162,7 +214,8 @@ int nmi_spconv_candidates(const union nmi_desc *desc, const struct nmi_csr *w,
     const struct model m = {.d = d,
                             .nnz = (double)w->nnz / d->groups,
                             .rows = (double)w->rows / d->groups,
-                            .icg = d->x.c / d->groups};
+                            .icg = d->x.c / d->groups,
+                            .alike = alike_of(w, d->groups)};
     struct ranking r = {.best = out, .max = max < 32 ? max : 32};
     for (int32_t tr = 1; tr <= NMI_SP_TILE_ROWS && r.max > 0; tr++) {
         for (int32_t tc = 1; tc <= NMI_SP_TILE; tc++) {

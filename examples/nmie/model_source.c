@@ -106,6 +106,21 @@ nm_status source_bind(const nm_value_info *input, int64_t batch, const struct so
     return NM_OK;
 }
 
+nm_status source_fits(const nm_value_info *in, int32_t rank, const int64_t *dims, nm_error *err)
+{
+    char text[256], wanted[256];
+    bool fits = in->rank == rank + 1;
+    for (int32_t i = 0; i < rank && fits; i++) {
+        fits = in->dims[i + 1] < 0 || in->dims[i + 1] == dims[i];
+    }
+    return fits ? NM_OK
+                : complain(err, NM_ESHAPE,
+                           "the data are %s each after preprocessing, the model's input is %s; "
+                           "see --pre",
+                           host_dims_text(dims, NULL, rank, text),
+                           host_dims_text(in->dims, in->symbols, in->rank, wanted));
+}
+
 /* Counter-based: the sum of four uniform 16-bit numbers is close to normal. */
 static float normal(uint64_t i)
 {

@@ -31,6 +31,9 @@ nm_status source_prune(nm_model **model, double sparsity, double *seconds, nm_er
 nm_status source_bind(const nm_value_info *input, int64_t batch, const struct source_shape *shape,
                       nm_tensor *t, nm_error *err);
 
+/* NM_OK when items of these dims (without the batch) may go in; else the sentence tells both. */
+nm_status source_fits(const nm_value_info *input, int32_t rank, const int64_t *dims, nm_error *err);
+
 /* All inputs for a batch with made-up contents (numbers of a standard normal distribution, the
  * same each time; zeros for integers). *inputs has nm_model_inputs() of them; free with
  * source_free. */

@@ -26,8 +26,8 @@ struct command {
     int (*run)(int argc, char **argv);
 };
 
-extern const struct command cmd_run, cmd_verify, cmd_classify, cmd_eval, cmd_bench,
-    cmd_compare, cmd_profile, cmd_prune, cmd_synth, cmd_inspect, cmd_version;
+extern const struct command cmd_run, cmd_verify, cmd_classify, cmd_eval, cmd_bench, cmd_compare,
+    cmd_profile, cmd_prune, cmd_analyze, cmd_masks, cmd_synth, cmd_inspect, cmd_version;
 
 /* Fills *err (which may be NULL) with a status and a sentence, and returns the status. */
 nm_status complain(nm_error *err, nm_status status, const char *format, ...)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Measured times, kept between runs. A key hashes everything a time depends on: CPU model, libnm
- * and oneDNN version, kernel, descriptor, nonzeros, threads, effort. The file is checksummed and
- * replaced atomically; a damaged one counts as empty, with one line of log.
+ * and oneDNN version, kernel, descriptor, nonzeros, rows alike, threads, effort. The file is
+ * checksummed and replaced atomically; a damaged one counts as empty, with one line of log.
  */
 #ifndef NM_PLAN_CACHE_H
 #define NM_PLAN_CACHE_H

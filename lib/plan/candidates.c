@@ -42,6 +42,16 @@ bool nmi_lanes_wanted(const struct nmi_planner *p, const struct nmi_layer *layer
     return !p->options->dense && (enough_zeros(layer) || (p->any_sparse && cheap));
 }
 
+/* They are done together, which makes a sparse kernel faster. */
+static double rows_alike(const struct nmi_csr *csr)
+{
+    int32_t alike = 0;
+    for (int32_t r = 1; r < csr->rows; r++) {
+        alike += nmi_csr_alike(csr, r - 1, 2, 0, csr->cols) == 2;
+    }
+    return (double)alike / csr->rows;
+}
+
 static nm_status add_sparse_conv(struct nmi_planner *p, struct nmi_layer *layer, nm_error *err)
 {
     struct nmi_impl impl = {.step = NMI_STEP_KERNEL, .in_kind = NMI_LANES, .out_kind = NMI_LANES};
@@ -57,6 +67,7 @@ static nm_status add_sparse_conv(struct nmi_planner *p, struct nmi_layer *layer,
     void *memory = NULL;
     nm_status status = nmi_csr_build(&layer->csr, &csr, &memory, err);
     if (status == NM_OK) {
+        layer->alike = rows_alike(&csr);
         /* a run of several images takes long: fewer are tried */
         const int some = nmi_layer_ipv(p, layer) > 1 ? 5 : (int)NMI_COUNT(blockings);
         const int n =

@@ -75,7 +75,8 @@ static double rule(const struct nmi_planner *p, const struct nmi_layer *layer,
     }
     if (sparse_impl(impl)) {
         const double share = 1 - (double)layer->zeros / (double)layer->weight_elems;
-        return macs * share / (SPARSE_RATE * narrow * 1.3) + bytes / COPY_RATE;
+        const double together = 1 + 0.4 * layer->alike; /* an input is loaded for several rows */
+        return macs * share / (SPARSE_RATE * narrow * 1.3 * together) + bytes / COPY_RATE;
     }
     if (impl->step == NMI_STEP_DNNL || nmi_impl_packs(impl)) {
         const double fewer = impl->step == NMI_STEP_DNNL ? 1 : 1.5; /* products by Winograd */
@@ -99,15 +100,6 @@ uint64_t nmi_measure_key(const struct nmi_planner *p, int32_t threads)
     return nmi_hash(nmi_hash(NMI_HASH_START, cpu->model, strlen(cpu->model)), facts, sizeof facts);
 }
 
-static uint64_t key_of(const struct nmi_planner *p, const struct nmi_subject *s, int64_t nonzeros)
-{
-    const char *name = s->kernel == NULL ? "oneDNN" : s->kernel->name;
-    const int64_t facts[] = {s->kind, s->algo, nonzeros};
-    uint64_t key = nmi_hash(nmi_measure_key(p, s->threads), name, strlen(name));
-    key = nmi_hash(key, facts, sizeof facts);
-    return nmi_hash(key, s->desc, sizeof *s->desc);
-}
-
 /* Nonzeros in steps of about 3 %: nearly equal layers share a time. */
 static int64_t bucket(const struct nmi_layer *layer)
 {
@@ -117,6 +109,18 @@ static int64_t bucket(const struct nmi_layer *layer)
         step *= 2;
     }
     return nonzeros / step * step;
+}
+
+/* sparse: the layer whose weights it has in a sparse form, or NULL. */
+static uint64_t key_of(const struct nmi_planner *p, const struct nmi_subject *s,
+                       const struct nmi_layer *sparse)
+{
+    const char *name = s->kernel == NULL ? "oneDNN" : s->kernel->name;
+    const int64_t facts[] = {s->kind, s->algo, sparse ? bucket(sparse) : 0,
+                             sparse ? (int64_t)(sparse->alike * 16) : 0};
+    uint64_t key = nmi_hash(nmi_measure_key(p, s->threads), name, strlen(name));
+    key = nmi_hash(key, facts, sizeof facts);
+    return nmi_hash(key, s->desc, sizeof *s->desc);
 }
 
 /* ---- layers
@@ -219,7 +223,7 @@ static void describe_trial(const struct nmi_planner *p, const struct nmi_layer *
                                       .weight = layer->weight,
                                       .threads = nmi_layer_threads(p, layer)};
     operand_bytes(layer, &x, &y, &t->subject.x_bytes, &t->subject.y_bytes);
-    t->key = key_of(p, &t->subject, sparse_impl(impl) ? bucket(layer) : 0);
+    t->key = key_of(p, &t->subject, sparse_impl(impl) ? layer : NULL);
 }
 
 /* A candidate that cannot be made is not an error: it costs more than any other. */
@@ -275,7 +279,7 @@ nm_status nmi_measure_impl(struct nmi_planner *p, const struct nmi_layer *layer,
 static nm_status time_helper(struct nmi_planner *p, struct nmi_subject *s, double *seconds,
                              nm_error *err)
 {
-    const uint64_t key = key_of(p, s, 0);
+    const uint64_t key = key_of(p, s, NULL);
     if (from_cache(p, key, seconds)) {
         return NM_OK;
     }

@@ -52,6 +52,7 @@ struct nmi_layer {
     uint64_t weight_key; /* names it in the store of packed weights */
     struct nmi_csr_source csr;
     int64_t weight_elems, zeros;
+    double alike; /* of a sparse convolution: the share of rows with the columns of the row above */
     bool swapped; /* ELTWISE: input 1 is a, input 0 is b */
     const float *bias;          /* constant, or NULL */
     int64_t out_elems;          /* of output 0 */

@@ -7,19 +7,19 @@
  */
 #include "lib/base/mem.h"
 #include "lib/prune/linear.h"
-#include "lib/prune/moments.h"
+#include "lib/prune/covariance.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { STEPS = 8, ITERATIONS = 5 }; /* penalties, and iterations at each */
+enum { STEPS = 8, ITERATIONS = 8 }; /* penalties, and iterations at each */
 #define RHO_FIRST 0.03
-#define RHO_LAST 3.0
+#define RHO_LAST 1.0
 #define RHO_START 1e-3 /* of the first weights, before there is a mask */
 #define KEEP_BYTES ((size_t)256 << 20) /* of inverses that are kept for the next call */
 
 struct nmi_admm {
-    const struct nmi_moments *s;
+    const struct nmi_covariance *s;
     double *scale; /* [k] */
     float *a;      /* [k][k] scaled, damped */
     float *work;   /* [k][k] */
@@ -36,7 +36,7 @@ static double rho_at(int32_t step)
 /* Columns that never vary get a tiny scale: their weights count for nothing. */
 static void scale_columns(struct nmi_admm *a)
 {
-    const struct nmi_moments *s = a->s;
+    const struct nmi_covariance *s = a->s;
     const int64_t k = s->k;
     double most = 0;
     for (int64_t i = 0; i < k; i++) {
@@ -53,7 +53,7 @@ static void scale_columns(struct nmi_admm *a)
     }
 }
 
-nm_status nmi_admm_create(const struct nmi_moments *s, struct nmi_admm **admm, nm_error *err)
+nm_status nmi_admm_create(const struct nmi_covariance *s, struct nmi_admm **admm, nm_error *err)
 {
     const size_t k = (size_t)s->k, square = k * k * sizeof(float);
     const size_t weights = (size_t)s->m * k * sizeof(float);
@@ -192,7 +192,7 @@ static nm_status iterate(struct nmi_admm *a, const struct nmi_problem *p, double
 nm_status nmi_admm_mask(struct nmi_admm *a, const struct nmi_problem *p, double sparsity,
                         uint8_t *mask, nm_error *err)
 {
-    const struct nmi_moments *s = a->s;
+    const struct nmi_covariance *s = a->s;
     float *right = nmi_alloc((size_t)s->m * (size_t)s->k * sizeof *right);
     if (right == NULL) {
         return nmi_fail_memory(err, (size_t)s->m * (size_t)s->k * sizeof *right, "pruning");

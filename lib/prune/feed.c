@@ -56,15 +56,31 @@ int32_t nmi_feed_batch(const struct nmi_graph *g, int64_t items)
     return items < BATCH ? (int32_t)items : BATCH;
 }
 
-/* A caller's stride needs one call an item. */
+struct nmi_feed nmi_feed_of(const nm_data *data, enum nmi_feed_part part)
+{
+    const int64_t fifth = (data->items + 4) / 5;
+    const int64_t items = part == NMI_FEED_ALL     ? data->items
+                          : part == NMI_FEED_FIFTH ? fifth
+                                                   : data->items - fifth;
+    return (struct nmi_feed){data, part, items};
+}
+
+int64_t nmi_feed_item(const struct nmi_feed *feed, int64_t i)
+{
+    return feed->part == NMI_FEED_ALL     ? i
+           : feed->part == NMI_FEED_FIFTH ? 5 * i
+                                          : i / 4 * 5 + 1 + i % 4;
+}
+
+/* Items of a part do not lie together: one call each. */
 static nm_status read_items(const struct nmi_feed *feed, int64_t first, int64_t count, int64_t elems,
                             float *to, nm_error *err)
 {
     const nm_data *d = feed->data;
     nm_error why = {NM_OK, ""};
-    const int64_t step = feed->stride == 1 ? count : 1;
+    const int64_t step = feed->part == NMI_FEED_ALL ? count : 1;
     for (int64_t i = 0; i < count; i += step) {
-        const int64_t at = feed->first + (first + i) * feed->stride;
+        const int64_t at = nmi_feed_item(feed, first + i);
         const nm_status status = d->read(d->user, at, step, to + i * elems, &why);
         if (status != NM_OK) {
             return nmi_fail(err, status, "data: items %lld to %lld: %s", (long long)at,
@@ -75,7 +91,7 @@ static nm_status read_items(const struct nmi_feed *feed, int64_t first, int64_t 
     for (int64_t i = 0; i < count * elems; i++) {
         if (!isfinite(to[i])) {
             return nmi_fail(err, NM_EINVAL, "data: item %lld has a NaN or an infinity",
-                            (long long)(feed->first + (first + i / elems) * feed->stride));
+                            (long long)nmi_feed_item(feed, first + i / elems));
         }
     }
     return NM_OK;

@@ -183,30 +183,96 @@ nm_status nmi_layer_fit(const struct nmi_layer_fit *fit, float *w, float *b, dou
     return NM_OK;
 }
 
-nm_status nmi_layer_curve(const struct nmi_layer_fit *fit, double curve[NMI_GRID], nm_error *err)
+/* What magnitude pruning would lose of the weights' squares: for layers too large for a curve. */
+static nm_status rough_curve(const struct nmi_layer_fit *fit, const float *w,
+                             struct nmi_layer_grid *grid, nm_error *err)
+{
+    const struct nmi_target *t = fit->target;
+    const struct nmi_pattern_shape shape = {t->rows, t->cols / t->taps, t->taps};
+    const int64_t n = (int64_t)t->rows * t->cols;
+    uint8_t *mask = nmi_alloc((size_t)n);
+    if (mask == NULL) {
+        return nmi_fail_memory(err, (size_t)n, "a layer");
+    }
+    nm_status status = NM_OK;
+    for (int i = 0; i < NMI_GRID && status == NM_OK; i++) {
+        double gone = 0, all = 0;
+        status = nmi_pattern_select(&t->pattern, &shape, w, nmi_grid[i], mask, err);
+        for (int64_t k = 0; k < n && status == NM_OK; k++) {
+            const double square = (double)w[k] * (double)w[k];
+            all += square;
+            gone += mask[k] ? 0 : square;
+        }
+        grid->error[i] = all > 0 ? gone / all : 0;
+    }
+    nmi_free(mask);
+    return status;
+}
+
+static nm_status grid_room(const struct nmi_target *t, struct nmi_layer_grid *grid, nm_error *err)
+{
+    const size_t rows = (size_t)t->groups * (size_t)t->rows;
+    const size_t bytes = (size_t)t->info.elems * sizeof(float);
+    for (int i = 0; i < NMI_GRID; i++) {
+        grid->w[i] = nmi_alloc(bytes);
+        grid->b[i] = nmi_alloc(rows * sizeof(float));
+        if (grid->w[i] == NULL || grid->b[i] == NULL) {
+            return nmi_fail_memory(err, bytes, "weights of an analysis");
+        }
+    }
+    return NM_OK;
+}
+
+void nmi_layer_grid_free(struct nmi_layer_grid *grid)
+{
+    for (int i = 0; i < NMI_GRID; i++) {
+        nmi_free(grid->w[i]);
+        nmi_free(grid->b[i]);
+        grid->w[i] = grid->b[i] = NULL;
+    }
+}
+
+static nm_status curve_group(const struct nmi_layer_fit *fit, int32_t g, const float *w, float *b,
+                             struct nmi_layer_grid *grid, nm_error *err)
+{
+    const struct nmi_target *t = fit->target;
+    const int64_t at = (int64_t)g * t->rows;
+    struct nmi_solution solutions[NMI_GRID];
+    struct nmi_problem p = problem_of(fit, g);
+    p.rounds = 0;
+    p.w0 = w + at * t->cols;
+    p.b0 = b + at;
+    for (int i = 0; i < NMI_GRID; i++) {
+        solutions[i] = (struct nmi_solution){grid->w[i] + at * t->cols, grid->b[i] + at, 0};
+    }
+    NMI_TRY(nmi_solve_curve(&p, nmi_grid, NMI_GRID, solutions, err));
+    for (int i = 0; i < NMI_GRID; i++) {
+        grid->error[i] += solutions[i].error / t->groups;
+    }
+    return NM_OK;
+}
+
+nm_status nmi_layer_curve(const struct nmi_layer_fit *fit, bool keep, struct nmi_layer_grid *grid,
+                          nm_error *err)
 {
     const struct nmi_target *t = fit->target;
     const int64_t rows = (int64_t)t->groups * t->rows;
-    float *w = nmi_alloc((size_t)(rows * t->cols) * sizeof *w);
+    float *w = nmi_alloc((size_t)t->info.elems * sizeof *w);
     float *b = nmi_alloc((size_t)rows * sizeof *b);
     nm_status status = w != NULL && b != NULL
                            ? NM_OK
-                           : nmi_fail_memory(err, (size_t)(rows * t->cols) * 4, "a layer");
-    memset(curve, 0, NMI_GRID * sizeof *curve);
+                           : nmi_fail_memory(err, (size_t)t->info.elems * sizeof *w, "a layer");
+    const bool rough = t->cols > COLS_MAX;
     if (status == NM_OK) {
         effective(t, w);
         nmi_target_bias(fit->targets, t, b);
+        status = rough ? rough_curve(fit, w, grid, err) : grid_room(t, grid, err);
     }
-    for (int32_t g = 0; g < t->groups && status == NM_OK; g++) {
-        double one[NMI_GRID];
-        struct nmi_problem p = problem_of(fit, g);
-        p.rounds = 0;
-        p.w0 = w + (int64_t)g * t->rows * t->cols;
-        p.b0 = b + (int64_t)g * t->rows;
-        status = nmi_solve_curve(&p, nmi_grid, NMI_GRID, one, err);
-        for (int i = 0; i < NMI_GRID; i++) {
-            curve[i] += one[i] / t->groups;
-        }
+    for (int32_t g = 0; g < t->groups && status == NM_OK && !rough; g++) {
+        status = curve_group(fit, g, w, b, grid, err);
+    }
+    if (!keep || status != NM_OK) {
+        nmi_layer_grid_free(grid);
     }
     nmi_free(w);
     nmi_free(b);

@@ -19,7 +19,8 @@ struct nmi_layer_fit {
 /* w[rows of all groups][cols], b[rows]; *error over all groups. */
 nm_status nmi_layer_fit(const struct nmi_layer_fit *fit, float *w, float *b, double *error,
                         nm_error *err);
-/* Errors at the grid's sparsities. */
-nm_status nmi_layer_curve(const struct nmi_layer_fit *fit, double curve[NMI_GRID], nm_error *err);
+/* Errors, and when keep weights, at the grid's sparsities. */
+nm_status nmi_layer_curve(const struct nmi_layer_fit *fit, bool keep, struct nmi_layer_grid *grid,
+                          nm_error *err);
 
 #endif

@@ -40,6 +40,11 @@ struct stop {
     bool keep; /* its output is kept from now on */
 };
 
+static bool walked(const struct nmi_target *t)
+{
+    return t->chosen || t->refit;
+}
+
 static struct stop stop_of(const struct walk *w, int32_t index)
 {
     const struct nmi_target *t = &w->job->to.targets->at[index];
@@ -83,7 +88,7 @@ static void mark_needed(const struct walk *w, int32_t next)
         const struct nmi_node *node = &w->dense->nodes[i];
         bool runs = false;
         for (int32_t k = next; k < all->n && !runs; k++) {
-            runs = all->at[k].chosen && all->at[k].info.node == i;
+            runs = walked(&all->at[k]) && all->at[k].info.node == i;
         }
         for (int32_t k = 0; k < node->n_outputs; k++) {
             const int32_t v = node->outputs[k];
@@ -296,8 +301,8 @@ static nm_status fit_layer(struct walk *w, const struct stop *s, const struct nm
                                       .rounds = w->rounds,
                                       .threads = w->threads};
     struct nmi_layer_result *result = &job->results[s->index];
-    if (job->analyse) {
-        return nmi_layer_curve(&fit, result->curve, err);
+    if (job->grid != NULL) {
+        return nmi_layer_curve(&fit, job->keep_weights, &job->grid[s->index], err);
     }
     const size_t rows = (size_t)s->target->groups * (size_t)s->target->rows;
     float *weights = nmi_alloc((size_t)s->target->info.elems * sizeof *weights);
@@ -374,21 +379,28 @@ static nm_status begin(struct walk *w, nm_error *err)
     NMI_TRY(nmi_kept_create(&w->of_dense, w->dense->n_values, w->n_batches, err));
     NMI_TRY(nmi_kept_create(&w->of_pruned, w->dense->n_values, w->n_batches, err));
     for (int32_t k = 0; k < job->to.targets->n; k++) {
-        w->work += job->to.targets->at[k].chosen ? work_of(&job->to.targets->at[k]) : 0;
+        w->work += walked(&job->to.targets->at[k]) ? work_of(&job->to.targets->at[k]) : 0;
     }
     return read_data(w, err);
 }
 
-/* Layers that can't be changed stay dense, and the result says why. */
+/* Layers that can't be changed stay dense, and the result says why. Those before the first pruned one
+ * have nothing to follow. */
 static void refuse_layers(const struct nmi_reconstruct *job)
 {
+    bool follows = false;
     for (int32_t k = 0; k < job->to.targets->n; k++) {
         struct nmi_target *t = &job->to.targets->at[k];
+        const bool chosen = t->chosen;
         bool fixed_bias;
-        job->results[k] = (struct nmi_layer_result){.error = -1};
-        if (t->chosen) {
-            job->results[k].refused = nmi_write_back_refuse(&job->to, t, &fixed_bias);
-            t->chosen = job->results[k].refused == NULL;
+        const char *refused = nmi_write_back_refuse(&job->to, t, &fixed_bias);
+        job->results[k] = (struct nmi_layer_result){.error = -1, .refused = chosen ? refused : NULL};
+        t->chosen = chosen && refused == NULL;
+        t->refit = t->refit && refused == NULL && follows && job->grid == NULL;
+        follows |= t->chosen;
+        if (!t->chosen) { /* a refit thins nothing */
+            t->sparsity = 0;
+            t->pattern.kind = NMI_PATTERN_ANY;
         }
     }
 }
@@ -405,7 +417,7 @@ nm_status nmi_prune_reconstruct(const struct nmi_reconstruct *job, nm_error *err
     refuse_layers(job);
     nm_status status = begin(&w, err);
     for (int32_t k = 0; k < job->to.targets->n && status == NM_OK; k++) {
-        if (job->to.targets->at[k].chosen) {
+        if (walked(&job->to.targets->at[k])) {
             status = walk_layer(&w, k, err);
         }
     }

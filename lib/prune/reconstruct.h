@@ -13,25 +13,39 @@
 #define NMI_GRID 12 /* sparsities of an analysis */
 extern const double nmi_grid[NMI_GRID];
 
-/* Outcome, by target: the relative error of chosen ones, -1 of others; why one was left dense. */
+/* Outcome, by target: the relative error of pruned ones, -1 of others; why one was left dense. */
 struct nmi_layer_result {
     double error;
-    const char *refused;       /* static */
-    double curve[NMI_GRID];    /* of an analysis */
+    const char *refused; /* static */
 };
 
-/* The data as it is read, batch by batch. */
+/* The data, or a part of it: every fifth item judges, the others calibrate. */
+enum nmi_feed_part { NMI_FEED_ALL, NMI_FEED_FIFTH, NMI_FEED_REST };
 struct nmi_feed {
     const nm_data *data;
-    int64_t first, stride, items; /* of data: items first, first + stride ... */
+    enum nmi_feed_part part;
+    int64_t items;
 };
+struct nmi_feed nmi_feed_of(const nm_data *data, enum nmi_feed_part part);
+/* Which item of the data is item i of the feed. */
+int64_t nmi_feed_item(const struct nmi_feed *feed, int64_t i);
+
+/* The weights of a layer at each sparsity of the grid, solved with inputs from the dense network. */
+struct nmi_layer_grid {
+    double error[NMI_GRID];
+    float *w[NMI_GRID]; /* as the layer applies them; NULL: not kept. nmi_alloc'd, of the caller */
+    float *b[NMI_GRID];
+};
+
+void nmi_layer_grid_free(struct nmi_layer_grid *grid);
 
 struct nmi_reconstruct {
     struct nmi_write_back to;
     const nm_prune_options *options;
     const struct nmi_feed *feed;
     struct nmi_layer_result *results; /* by target */
-    bool analyse; /* nothing is changed: errors at all sparsities of the grid */
+    struct nmi_layer_grid *grid; /* by target: nothing is changed, this is filled; NULL: prune */
+    bool keep_weights;           /* of the grid */
     double progress_from, progress_to;
 };
 

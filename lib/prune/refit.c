@@ -6,7 +6,7 @@
 #include "lib/base/mem.h"
 #include "lib/base/parallel.h"
 #include "lib/prune/linear.h"
-#include "lib/prune/moments.h"
+#include "lib/prune/covariance.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -15,7 +15,7 @@
 enum { ROWS = 4, REFINEMENTS = 2 };
 
 struct refit {
-    const struct nmi_moments *s;
+    const struct nmi_covariance *s;
     const float *w0;
     const uint8_t *mask;
     float *w;
@@ -41,7 +41,7 @@ static int64_t survivors(const uint8_t *mask, int32_t k, int32_t *at)
     return n;
 }
 
-static nm_status factor(const struct nmi_moments *s, struct row_room *r, nm_error *err)
+static nm_status factor(const struct nmi_covariance *s, struct row_room *r, nm_error *err)
 {
     bool positive = false;
     for (double more = 1; !positive; more *= 10) {
@@ -65,7 +65,7 @@ static nm_status factor(const struct nmi_moments *s, struct row_room *r, nm_erro
 }
 
 /* rest = right side - (g + d) solution */
-static void residual(const struct nmi_moments *s, const struct row_room *r, const double *c,
+static void residual(const struct nmi_covariance *s, const struct row_room *r, const double *c,
                      const float *w0, bool first)
 {
     for (int64_t i = 0; i < r->n; i++) {
@@ -81,7 +81,7 @@ static void residual(const struct nmi_moments *s, const struct row_room *r, cons
 
 static void solve_row(const struct refit *f, struct row_room *r, int64_t row)
 {
-    const struct nmi_moments *s = f->s;
+    const struct nmi_covariance *s = f->s;
     const double *c = s->c + row * s->k;
     const float *w0 = f->w0 + row * s->k;
     float *w = f->w + row * s->k;
@@ -104,7 +104,7 @@ static void solve_row(const struct refit *f, struct row_room *r, int64_t row)
 
 static nm_status solve_rows(const struct refit *f, struct row_room *r, int64_t first)
 {
-    const struct nmi_moments *s = f->s;
+    const struct nmi_covariance *s = f->s;
     for (int64_t row = first; row < first + ROWS && row < s->m; row++) {
         const uint8_t *mask = f->mask + row * s->k;
         if (row == first || memcmp(mask, mask - s->k, (size_t)s->k) != 0) {
@@ -152,7 +152,7 @@ static void keep_weights(const struct refit *f)
     }
 }
 
-nm_status nmi_refit(const struct nmi_moments *s, const float *w0, const uint8_t *mask, float *w,
+nm_status nmi_refit(const struct nmi_covariance *s, const float *w0, const uint8_t *mask, float *w,
                     nm_error *err)
 {
     struct refit f = {.s = s, .w0 = w0, .mask = mask, .w = w};

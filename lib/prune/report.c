@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/prune/report.h"
 
+#include "lib/base/checked.h"
+
 #include <string.h>
 
 static const char *method_name(nm_prune_method method)
@@ -80,6 +82,12 @@ static void tell(const struct nmi_prune_outcome *o, const struct nmi_graph *prun
     nmi_json_open(t, NULL, '{');
     nmi_json_string(t, "method", method_name(o->options->method));
     nmi_json_string(t, "recipe", recipe);
+    if (o->search != NULL) {
+        nmi_json_real(t, "dense_ms", o->search->dense_ms);
+        nmi_json_real(t, "ms", o->search->ms);
+        nmi_json_real(t, "drop", o->search->drop);
+        nmi_json_int(t, "judged", o->search->judged);
+    }
     nmi_json_open(t, "layers", '[');
     for (int32_t k = 0; k < o->targets->n; k++) {
         tell_layer(o, k, pruned, t);
@@ -109,4 +117,51 @@ nm_status nmi_prune_report(const struct nmi_prune_outcome *outcome, struct nmi_g
     nmi_free(json);
     nmi_free(recipe);
     return status;
+}
+
+/* ---- analysis ------------------------------------------------------------------------------- */
+
+static void tell_reals(struct nmi_text *t, const char *key, const double *values)
+{
+    nmi_json_open(t, key, '[');
+    for (int i = 0; i < NMI_GRID; i++) {
+        nmi_json_real(t, NULL, values[i]);
+    }
+    nmi_json_close(t, ']');
+}
+
+/* Multiply-adds of one item, from the output's shape; 0 when that is not known. */
+static int64_t macs_of(const struct nmi_targets *all, const struct nmi_target *t)
+{
+    const struct nmi_value *y = &all->graph->values[all->graph->nodes[t->info.node].outputs[0]];
+    int64_t outputs = 0;
+    return y->rank > 1 && nmi_elems(y->rank - 1, y->dims + 1, &outputs) ? outputs * t->cols : 0;
+}
+
+void nmi_prune_report_analysis(const struct nmi_targets *targets, const struct nmi_speed *speed,
+                               const struct nmi_layer_grid *grid, struct nmi_text *t)
+{
+    nmi_json_open(t, NULL, '{');
+    tell_reals(t, "grid", nmi_grid);
+    nmi_json_real(t, "dense_ms", speed->dense_ms);
+    nmi_json_real(t, "other_ms", speed->other_ms);
+    nmi_json_open(t, "layers", '[');
+    for (int32_t k = 0; k < targets->n; k++) {
+        const struct nmi_target *target = &targets->at[k];
+        if (!target->chosen) {
+            continue;
+        }
+        nmi_json_open(t, NULL, '{');
+        nmi_json_string(t, "node", nmi_target_node(targets, target));
+        nmi_json_string(t, "weight", nmi_target_weight(targets, target));
+        nmi_json_int(t, "macs", macs_of(targets, target));
+        nmi_json_int(t, "elems", target->info.elems);
+        if (grid != NULL) {
+            tell_reals(t, "error", grid[k].error);
+        }
+        tell_reals(t, "ms", speed->ms[k]);
+        nmi_json_close(t, '}');
+    }
+    nmi_json_close(t, ']');
+    nmi_json_close(t, '}');
 }

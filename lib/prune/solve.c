@@ -3,7 +3,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/prune/linear.h"
-#include "lib/prune/moments.h"
+#include "lib/prune/covariance.h"
 
 #include <math.h>
 #include <string.h>
@@ -27,7 +27,7 @@ static struct range range_of(struct nmi_act act)
 struct solving {
     const struct nmi_problem *p;
     int32_t k;
-    struct nmi_moments s;
+    struct nmi_covariance s;
     struct nmi_admm *admm;
     float *target; /* [n][m]: of the layer's own output */
     float *own;    /* the same: what it gives now, without bias */
@@ -82,9 +82,19 @@ static void fit_bias(const struct solving *v)
     }
 }
 
+/* Whether there is a mask to be searched. */
+static bool thins(const struct nmi_problem *p, double sparsity)
+{
+    return sparsity > 0 || p->pattern.kind == NMI_PATTERN_N_M;
+}
+
 /* Inputs that never vary leave the choice to the weights' sizes. */
 static nm_status find_mask(const struct solving *v, double sparsity, nm_error *err)
 {
+    if (!thins(v->p, sparsity)) {
+        memset(v->mask, 1, (size_t)v->p->rows * (size_t)v->k);
+        return NM_OK;
+    }
     return v->s.damping > 0 ? nmi_admm_mask(v->admm, v->p, sparsity, v->mask, err)
                             : nmi_pattern_select(&v->p->pattern, &v->p->shape, v->p->w0, sparsity,
                                                  v->mask, err);
@@ -98,7 +108,7 @@ static nm_status solve_once(const struct solving *v, double sparsity, nm_error *
     return NM_OK;
 }
 
-static nm_status begin(struct solving *v, nm_error *err)
+static nm_status begin(struct solving *v, double most, nm_error *err)
 {
     const struct nmi_problem *p = v->p;
     const size_t outputs = (size_t)p->n * (size_t)p->rows * sizeof(float);
@@ -109,16 +119,18 @@ static nm_status begin(struct solving *v, nm_error *err)
     if (v->target == NULL || v->mask == NULL || (p->rounds > 0 && v->own == NULL)) {
         return nmi_fail_memory(err, outputs, "a layer's targets");
     }
-    NMI_TRY(nmi_moments_begin(&v->s, p, err));
-    NMI_TRY(nmi_admm_create(&v->s, &v->admm, err));
+    NMI_TRY(nmi_covariance_begin(&v->s, p, err));
+    if (thins(p, most)) {
+        NMI_TRY(nmi_admm_create(&v->s, &v->admm, err));
+    }
     first_target(v);
-    return nmi_moments_target(&v->s, p, v->target, err);
+    return nmi_covariance_target(&v->s, p, v->target, err);
 }
 
 static void end(struct solving *v)
 {
     nmi_admm_free(v->admm);
-    nmi_moments_free(&v->s);
+    nmi_covariance_free(&v->s);
     nmi_free(v->target);
     nmi_free(v->own);
     nmi_free(v->mask);
@@ -128,13 +140,13 @@ static nm_status solve(struct solving *v, nm_error *err)
 {
     const struct nmi_problem *p = v->p;
     const struct range range = range_of(p->act);
-    NMI_TRY(begin(v, err));
+    NMI_TRY(begin(v, p->sparsity, err));
     NMI_TRY(solve_once(v, p->sparsity, err));
-    v->to->error = nmi_moments_error(&v->s, v->to->w);
+    v->to->error = nmi_covariance_error(&v->s, v->to->w);
     const bool cut = isfinite(range.low) || isfinite(range.high);
     for (int32_t i = 0; i < p->rounds && cut; i++) {
         NMI_TRY(relaxed_target(v, err));
-        NMI_TRY(nmi_moments_target(&v->s, p, v->target, err));
+        NMI_TRY(nmi_covariance_target(&v->s, p, v->target, err));
         NMI_TRY(solve_once(v, p->sparsity, err));
     }
     return NM_OK;
@@ -149,21 +161,15 @@ nm_status nmi_solve(const struct nmi_problem *problem, struct nmi_solution *solu
 }
 
 nm_status nmi_solve_curve(const struct nmi_problem *problem, const double *sparsities, int32_t n,
-                          double *errors, nm_error *err)
+                          struct nmi_solution *solutions, nm_error *err)
 {
-    const size_t weights = (size_t)problem->rows * (size_t)problem->shape.channels *
-                           (size_t)problem->shape.taps * sizeof(float);
-    struct nmi_solution s = {nmi_alloc(weights),
-                             nmi_alloc((size_t)problem->rows * sizeof(float)), 0};
-    struct solving v = {.p = problem, .to = &s};
-    nm_status status = s.w != NULL && s.b != NULL ? begin(&v, err)
-                                                  : nmi_fail_memory(err, weights, "a layer");
+    struct solving v = {.p = problem};
+    nm_status status = begin(&v, 1, err);
     for (int32_t i = 0; i < n && status == NM_OK; i++) {
+        v.to = &solutions[i];
         status = solve_once(&v, sparsities[i], err);
-        errors[i] = nmi_moments_error(&v.s, s.w);
+        v.to->error = nmi_covariance_error(&v.s, v.to->w);
     }
     end(&v);
-    nmi_free(s.w);
-    nmi_free(s.b);
     return status;
 }

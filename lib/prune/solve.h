@@ -37,8 +37,8 @@ struct nmi_solution {
 
 nm_status nmi_solve(const struct nmi_problem *problem, struct nmi_solution *solution, nm_error *err);
 
-/* The error only, at several sparsities, without rounds: errors[n]. */
+/* The first solution (no rounds) at several sparsities: solutions[n], whose w and b the caller gives. */
 nm_status nmi_solve_curve(const struct nmi_problem *problem, const double *sparsities, int32_t n,
-                          double *errors, nm_error *err);
+                          struct nmi_solution *solutions, nm_error *err);
 
 #endif

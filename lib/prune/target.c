@@ -120,6 +120,7 @@ static nm_status apply_recipe(struct nmi_targets *all, const struct nmi_recipe *
         t->sparsity = rule != NULL ? rule->sparsity : recipe->sparsity;
         t->pattern = rule != NULL ? rule->pattern : recipe->pattern;
         t->chosen = (t->chosen || rule != NULL) && t->sparsity > 0;
+        t->refit = rule == NULL || rule->sparsity > 0;
     }
     return NM_OK;
 }
@@ -136,7 +137,8 @@ static nm_status check_sources(struct nmi_targets *all, bool named, nm_error *er
                 "stands in the file: leave it out of the layers",
                 nmi_target_weight(all, t));
         }
-        t->chosen &= t->info.constant->source != NMI_NONE;
+        t->refit &= t->info.constant->source != NMI_NONE;
+        t->chosen &= t->refit;
     }
     return NM_OK;
 }
@@ -183,9 +185,11 @@ static nm_status choose(struct nmi_targets *all, const nm_prune_options *o,
         struct nmi_target *t = &all->at[k];
         t->sparsity = o->sparsity;
         t->pattern = pattern;
+        t->refit = true;
         for (size_t i = 0; i < o->n_exclude; i++) {
-            t->chosen &= !matches(all, t, o->exclude[i]);
+            t->refit &= !matches(all, t, o->exclude[i]);
         }
+        t->chosen &= t->refit;
     }
     return recipe != NULL ? apply_recipe(all, recipe, err) : NM_OK;
 }

@@ -18,6 +18,7 @@ struct nmi_target {
     int32_t groups, rows, cols;  /* rows and cols of one group; cols = channels x taps */
     int32_t taps;
     bool chosen;
+    bool refit; /* stays dense, but its weights may follow what the layers before it have become */
     double sparsity;
     struct nmi_pattern pattern;
 };

@@ -327,6 +327,13 @@ nm_status nmi_session_prepare(struct nmi_session *s, const nm_tensor *in, size_t
     return status;
 }
 
+const struct nmi_plan *nmi_session_plan(const struct nmi_session *s, const double **step_seconds)
+{
+    const struct planned *planned = s->n_plans > 0 ? &s->plans[s->current] : NULL;
+    *step_seconds = planned != NULL ? planned->step_seconds : NULL;
+    return planned != NULL ? planned->plan : NULL;
+}
+
 static void describe_memory(const struct nmi_session *s, struct nmi_text *t)
 {
     uint64_t bytes = 0;

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Speed of the kernels in lanes on one core. usage: bench_kernels [SPARSITY] [avx512|avx2] [BATCH]
+ * Speed of the kernels in lanes on one core.
+ * usage: bench_kernels [SPARSITY] [avx512|avx2] [BATCH] [ROWS]
  * The convolutions of ResNet-50, each alone, with random weights: milliseconds, GFLOP/s on
  * nonzeros, and percent of what this core reaches with multiply-adds whose operand is in L1 and
  * one broadcast for 14 of them, idle lanes counted as work. Then the kernels around them.
+ * ROWS 2 or 4: these convolutions only, pruned in blocks of so many output channels, against single
+ * weights pruned as much.
  */
 #include "kernels/kernel.h"
 #include "lib/base/cpu.h"
@@ -29,22 +32,31 @@ static const struct shape resnet50[] = {
 
 /* ---- convolutions ------------------------------------------------------------------------- */
 
-static struct nmi_csr random_csr(int32_t rows, int32_t cols, double sparsity)
+/* Each run of `alike` rows has the same columns. */
+static struct nmi_csr random_csr(int32_t rows, int32_t cols, double sparsity, int32_t alike)
 {
-    const size_t most = (size_t)rows * (size_t)cols;
+    const size_t most = (size_t)rows * (size_t)cols + 1;
     int32_t *start = bench_alloc(((size_t)rows + 1) * sizeof *start);
     int32_t *col = bench_alloc(most * sizeof *col);
     float *val = bench_alloc(most * sizeof *val);
     struct nmi_csr w = {.rows = rows, .cols = cols, .row_start = start, .col = col, .val = val};
     start[0] = 0;
     for (int32_t r = 0; r < rows; r++) {
-        for (int32_t c = 0; c < cols; c++) {
-            if ((double)bench_uniform() >= sparsity) {
+        const int32_t first = r - r % alike;
+        if (r == first) {
+            for (int32_t c = 0; c < cols; c++) {
                 col[w.nnz] = c;
-                val[w.nnz++] = bench_uniform() - 0.5f;
+                w.nnz += (double)bench_uniform() >= sparsity;
             }
+        } else {
+            const size_t n = (size_t)(start[first + 1] - start[first]);
+            memcpy(col + w.nnz, col + start[first], n * sizeof *col);
+            w.nnz += (int64_t)n;
         }
         start[r + 1] = (int32_t)w.nnz;
+    }
+    for (int64_t i = 0; i < w.nnz; i++) {
+        val[i] = bench_uniform() - 0.5f;
     }
     return w;
 }
@@ -84,6 +96,16 @@ struct result {
     int64_t nnz;
 };
 
+static void layer_name(const struct shape *s, char name[32])
+{
+    snprintf(name, 32, "%dx%dx%d/%d@%d", s->oc, s->ic, s->k, s->stride, s->size);
+}
+
+static void blocking_name(const struct nmi_blocking *b, char name[32])
+{
+    snprintf(name, 32, "%dx%d/%d/%d/%d", b->tr, b->tc, b->icb, b->order, b->slices);
+}
+
 static double time_blocking(struct bench_job *job, const struct nmi_csr *w, double budget)
 {
     void *packed = bench_alloc(job->kernel->packed_bytes(&job->desc, w));
@@ -94,10 +116,11 @@ static double time_blocking(struct bench_job *job, const struct nmi_csr *w, doub
     return seconds;
 }
 
-static struct result bench_conv(const struct nmi_conv_desc *d, nm_isa isa, double sparsity)
+static struct result bench_conv(const struct nmi_conv_desc *d, nm_isa isa, double sparsity,
+                                int32_t alike)
 {
     struct bench_job job = bench_job_make(NMI_KIND_SPCONV, isa, (union nmi_desc){.conv = *d});
-    const struct nmi_csr w = random_csr(d->y.c, d->x.c * d->kh * d->kw, sparsity);
+    const struct nmi_csr w = random_csr(d->y.c, d->x.c * d->kh * d->kw, sparsity, alike);
     struct nmi_blocking candidates[12];
     struct result r = {.best = 1e9, .nnz = w.nnz};
     float *x = bench_floats(nmi_image_bytes(&d->x)), *y = bench_floats(nmi_image_bytes(&d->y));
@@ -111,8 +134,9 @@ static struct result bench_conv(const struct nmi_conv_desc *d, nm_isa isa, doubl
         job.desc.conv.blocking = candidates[i];
         const double seconds = time_blocking(&job, &w, 0.004);
         if (getenv("NM_BENCH_ALL")) {
-            printf("    %dx%d/%d/%d/%d %.4f\n", candidates[i].tr, candidates[i].tc,
-                   candidates[i].icb, candidates[i].order, candidates[i].slices, seconds * 1e3);
+            char how[32];
+            blocking_name(&candidates[i], how);
+            printf("    %-16s %.4f\n", how, seconds * 1e3);
         }
         if (seconds < r.best) {
             r.best = seconds;
@@ -140,15 +164,14 @@ static void bench_convs(nm_isa isa, double sparsity, int32_t batch)
     for (size_t i = 0; i < NMI_COUNT(resnet50); i++) {
         const struct shape *s = &resnet50[i];
         const struct nmi_conv_desc d = conv_of(s, isa, batch);
-        const struct result r = bench_conv(&d, isa, sparsity);
+        const struct result r = bench_conv(&d, isa, sparsity, 1);
         const struct nmi_layout *l = &d.y.layout;
         const int32_t groups = (batch + nmi_layout_ipv(l) - 1) / nmi_layout_ipv(l);
         const double flops = 2.0 * (double)r.nnz * d.y.h * d.y.w * batch;
         const double lanes = 2.0 * (double)r.nnz * l->sub_h * l->sub_w * l->vl * groups;
         char name[32], how[32];
-        snprintf(name, sizeof name, "%dx%dx%d/%d@%d", s->oc, s->ic, s->k, s->stride, s->size);
-        snprintf(how, sizeof how, "%dx%d/%d/%d/%d", r.blocking.tr, r.blocking.tc, r.blocking.icb,
-                 r.blocking.order, r.blocking.slices);
+        layer_name(s, name);
+        blocking_name(&r.blocking, how);
         printf("%-20s %2d %8.4f %8.4f  %-16s %7.1f %5.0f%%\n", name, s->times,
                r.first * 1e3 / batch, r.best * 1e3 / batch, how, flops / r.best * 1e-9,
                lanes / r.best * 1e-7 / bound);
@@ -159,6 +182,37 @@ static void bench_convs(nm_isa isa, double sparsity, int32_t batch)
     }
     printf("52 layers: guess %.2f ms, best %.2f ms, %.0f%% of the bound\n", first * 1e3 / batch,
            best * 1e3 / batch, work / best * 1e-7 / bound);
+}
+
+/* Weights pruned in blocks of `alike` output channels and single ones, per nonzero. */
+static void bench_alike(nm_isa isa, double sparsity, int32_t batch, int32_t alike)
+{
+    double sum[2] = {0}, guess[2] = {0};
+    printf("GFLOP/s on nonzeros\n%-20s %2s %8s %8s %6s  blockings\n", "layer", "x", "single",
+           "alike", "ratio");
+    for (size_t i = 0; i < NMI_COUNT(resnet50); i++) {
+        const struct shape *s = &resnet50[i];
+        const struct nmi_conv_desc d = conv_of(s, isa, batch);
+        const struct result r[2] = {bench_conv(&d, isa, sparsity, 1),
+                                    bench_conv(&d, isa, sparsity, alike)};
+        double rate[2];
+        char name[32], how[2][32];
+        layer_name(s, name);
+        for (int k = 0; k < 2; k++) {
+            /* as if the weights had exactly as many zeros as asked for */
+            const double share = (1 - sparsity) * d.y.c * d.x.c * d.kh * d.kw / (double)r[k].nnz;
+            rate[k] = 2e-9 * (double)r[k].nnz * d.y.h * d.y.w * batch / r[k].best;
+            sum[k] += r[k].best * share * s->times;
+            guess[k] += r[k].first * share * s->times;
+            blocking_name(&r[k].blocking, how[k]);
+        }
+        printf("%-20s %2d %8.1f %8.1f %6.2f  %-16s %s\n", name, s->times, rate[0], rate[1],
+               rate[1] / rate[0], how[0], how[1]);
+        fflush(stdout);
+    }
+    printf("52 layers: best %.2f -> %.2f ms per image, %.2fx per nonzero; guess %.2f -> %.2f ms\n",
+           sum[0] * 1e3 / batch, sum[1] * 1e3 / batch, sum[0] / sum[1], guess[0] * 1e3 / batch,
+           guess[1] * 1e3 / batch);
 }
 
 /* ---- around them -------------------------------------------------------------------------- */
@@ -256,7 +310,7 @@ static void bench_fc(nm_isa isa, double sparsity, int32_t n, int32_t m, int32_t 
 {
     const struct nmi_fc_desc d = {.n = n, .m = m, .k = k};
     struct bench_job job = bench_job_make(NMI_KIND_FC, isa, (union nmi_desc){.fc = d});
-    const struct nmi_csr w = random_csr(m, k, sparsity);
+    const struct nmi_csr w = random_csr(m, k, sparsity, 1);
     void *packed = bench_alloc(job.kernel->packed_bytes(&job.desc, &w));
     float *x = bench_floats((size_t)n * (size_t)k * 4), *y = bench_alloc((size_t)n * (size_t)m * 4);
     char name[40];
@@ -277,7 +331,7 @@ static void bench_first(nm_isa isa)
 {
     static const struct shape first = {64, 3, 7, 2, 224, 1};
     const struct nmi_conv_desc d = conv_of(&first, isa, 1);
-    const struct result r = bench_conv(&d, isa, 0.0);
+    const struct result r = bench_conv(&d, isa, 0.0, 1);
     printf("%-34s %8.4f ms %7.1f GFLOP/s, guess %.4f ms, %dx%d/%d\n", "first layer, dense 7x7/2",
            r.best * 1e3, 2.0 * (double)r.nnz * d.y.h * d.y.w / r.best * 1e-9, r.first * 1e3,
            r.blocking.tr, r.blocking.tc, r.blocking.icb);
@@ -288,13 +342,17 @@ int main(int argc, char **argv)
     const double sparsity = argc > 1 ? atof(argv[1]) : 0.9;
     const nm_isa best = nmi_cpu_info()->best;
     const nm_isa isa = argc > 2 && strcmp(argv[2], "avx2") == 0 ? NM_ISA_AVX2 : best;
-    const int32_t batch = argc > 3 ? atoi(argv[3]) : 1;
-    if (isa == NM_ISA_REF || isa > best || batch < 1) {
+    const int32_t batch = argc > 3 ? atoi(argv[3]) : 1, rows = argc > 4 ? atoi(argv[4]) : 1;
+    if (isa == NM_ISA_REF || isa > best || batch < 1 || rows < 1) {
         fputs("bench_kernels: needs a CPU with AVX2\n", stderr);
         return 1;
     }
     printf("sparsity %.2f, %s, batch %d\n", sparsity, isa == NM_ISA_AVX2 ? "avx2" : "avx512",
            batch);
+    if (rows > 1) {
+        bench_alike(isa, sparsity, batch, rows);
+        return 0;
+    }
     bench_convs(isa, sparsity, batch);
     bench_first(isa);
     bench_converts(isa);

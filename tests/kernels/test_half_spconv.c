@@ -224,7 +224,7 @@ START_TEST(half_random_convolutions_within_the_bound)
         union nmi_desc desc = {.conv = random_conv()};
         struct problem p = {.d = desc.conv};
         const struct nmi_conv_desc *d = &p.d;
-        p.w = case_csr_make(d->y.c, d->x.c / d->groups * d->kh * d->kw, 0.3);
+        p.w = case_csr_make(d->y.c, d->x.c / d->groups * d->kh * d->kw, 0.3, case_random(0, 4));
         for (int64_t k = 0; k < p.w.csr.nnz; k++) {
             p.w.val[k] = rounded(p.w.val[k]);
         }
@@ -256,7 +256,7 @@ START_TEST(half_candidates_run_and_large_weights_are_refused)
     d->y.h = d->x.h;
     d->y.w = d->x.w;
     lay_out(d);
-    struct case_csr w = case_csr_make(d->y.c, d->x.c, 0.5);
+    struct case_csr w = case_csr_make(d->y.c, d->x.c, 0.5, 1);
     struct nmi_blocking b[12];
     const int n = kernel->candidates(&desc, &w.csr, b, 12);
     ck_assert_int_gt(n, 0);

@@ -37,7 +37,7 @@ static void fc_case(const struct nmi_kernel *kernel, struct nmi_fc_desc d, doubl
     const union nmi_desc desc = {.fc = d};
     const struct nmi_kernel *reference = case_reference(NMI_KIND_FC, &desc);
     ck_assert_ptr_null(kernel->refuse(&desc));
-    struct case_csr w = case_csr_make(d.m, d.k, density);
+    struct case_csr w = case_csr_make(d.m, d.k, density, 1);
     struct guard packed = guard_make(kernel->packed_bytes(&desc, &w.csr), true);
     struct guard expected = guard_make(reference->packed_bytes(&desc, &w.csr), true);
     kernel->pack(&desc, &w.csr, packed.data);

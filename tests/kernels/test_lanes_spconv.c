@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sparse convolution in lanes against the reference: random shapes, blockings and splits. */
+#include "kernels/spconv.h"
 #include "lib/base/mem.h"
 #include "tests/support/lanes_case.h"
 
@@ -244,6 +245,7 @@ static void compare(const struct nmi_kernel *kernel, const union nmi_desc *desc,
 static void random_shapes(const struct nmi_kernel *kernel)
 {
     static const double densities[] = {0.02, 0.1, 0.3, 1.0};
+    static const int32_t alike[] = {1, 2, 4, 0};
     int done = 0;
     for (int tries = 0; tries < CASES * 100 && done < CASES; tries++) {
         union nmi_desc desc = {.conv = random_conv(nmi_isa_lanes(kernel->isa))};
@@ -252,7 +254,8 @@ static void random_shapes(const struct nmi_kernel *kernel)
             continue;
         }
         const int32_t cols = desc.conv.x.c / desc.conv.groups * desc.conv.kh * desc.conv.kw;
-        struct case_csr w = case_csr_make(desc.conv.y.c, cols, densities[case_random(0, 3)]);
+        struct case_csr w = case_csr_make(desc.conv.y.c, cols, densities[case_random(0, 3)],
+                                           alike[case_random(0, 3)]);
         if (kernel->packed_bytes(&desc, &w.csr) != 0) {
             compare(kernel, &desc, &w.csr, case_random(0, 1));
             done++;
@@ -277,7 +280,7 @@ static void every_candidate(const struct nmi_kernel *kernel)
             continue;
         }
         const int32_t cols = desc.conv.x.c / desc.conv.groups * desc.conv.kh * desc.conv.kw;
-        struct case_csr w = case_csr_make(desc.conv.y.c, cols, 0.2);
+        struct case_csr w = case_csr_make(desc.conv.y.c, cols, 0.2, case_random(0, 4));
         const int n = kernel->candidates(&desc, &w.csr, candidates, 12);
         ck_assert_int_ge(n, 1);
         ck_assert_int_le(n, 12);
@@ -306,7 +309,7 @@ static void nearly_empty(const struct nmi_kernel *kernel)
         random_blocking(&desc.conv);
         desc.conv.blocking.tc = 1;
         const int32_t cols = desc.conv.x.c / desc.conv.groups * desc.conv.kh * desc.conv.kw;
-        struct case_csr w = case_csr_make(desc.conv.y.c, cols, 0.0);
+        struct case_csr w = case_csr_make(desc.conv.y.c, cols, 0.0, 1);
         w.csr.nnz = done % 2;
         for (int32_t r = 0; r < w.csr.rows; r++) {
             w.row_start[r + 1] = done % 2;
@@ -324,6 +327,56 @@ static void nearly_empty(const struct nmi_kernel *kernel)
 START_TEST(spconv_without_nonzeros_gives_bias)
 {
     case_each(NMI_KIND_SPCONV, nearly_empty);
+}
+END_TEST
+
+/* Rows of the packed form by how many are together. */
+static void count_rows(const void *packed, int32_t rows[NMI_SP_ROWS + 1])
+{
+    const char *blob = packed;
+    const struct nmi_sp_packed *head = packed;
+    const struct nmi_sp_slice *slice = (const void *)(blob + head->slice);
+    const struct nmi_sp_block *block = (const void *)(blob + head->block);
+    for (int32_t b = 0; b < slice[head->slices - 1].block + slice[head->slices - 1].blocks; b++) {
+        const struct nmi_sp_group *group = (const void *)(blob + block[b].group);
+        for (int32_t g = 0; g < block[b].groups; g++) {
+            rows[group[g].rows] += group[g].rows * group[g].entries;
+        }
+    }
+}
+
+/* 23 rows alike by fours in one block: as many together as fit the tile, and 3 are left over. */
+static void rows_alike(const struct nmi_kernel *kernel)
+{
+    enum { ROWS = 23, COLS = 40 };
+    const int32_t vl = nmi_isa_lanes(kernel->isa), none[4] = {0};
+    for (int32_t tc = 1; tc <= NMI_SP_TILE; tc++) {
+        union nmi_desc desc = {.conv = {.groups = 1, .kh = 1, .kw = 1, .stride_h = 1,
+                                        .stride_w = 1, .dil_h = 1, .dil_w = 1}};
+        desc.conv.x = case_plain(1, COLS, 40, 40);
+        desc.conv.y = case_plain(1, ROWS, 40, 40);
+        desc.conv.x.layout = desc.conv.y.layout = nmi_layout_best(vl, 40, 40, 1, none);
+        desc.conv.blocking =
+            (struct nmi_blocking){.tr = 1, .tc = (int16_t)tc, .icb = COLS, .slices = 2};
+        if (kernel->refuse(&desc)) {
+            return;
+        }
+        struct case_csr w = case_csr_make(ROWS, COLS, 0.5, 4);
+        struct guard packed = guard_make(kernel->packed_bytes(&desc, &w.csr), true);
+        const int32_t most = nmi_sp_together(vl, tc), left = most == 4 ? 3 : most == 2 ? 1 : ROWS;
+        int32_t rows[NMI_SP_ROWS + 1] = {0};
+        kernel->pack(&desc, &w.csr, packed.data);
+        count_rows(packed.data, rows);
+        ck_assert_int_ge(rows[most], ROWS - left); /* by chance more: neighbours that are empty */
+        ck_assert_int_eq(rows[1] + rows[2] + rows[4], ROWS);
+        guard_free(&packed);
+        case_csr_free(&w);
+    }
+}
+
+START_TEST(spconv_rows_alike_are_together)
+{
+    case_each(NMI_KIND_SPCONV, rows_alike);
 }
 END_TEST
 
@@ -385,7 +438,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         spconv_random_shape_matches_reference, spconv_candidate_is_packed_and_right,
-        spconv_without_nonzeros_gives_bias, spconv_frame_too_small_refused,
-        spconv_other_pool_refused};
+        spconv_without_nonzeros_gives_bias, spconv_rows_alike_are_together,
+        spconv_frame_too_small_refused, spconv_other_pool_refused};
     return case_main("lanes_spconv", tests, NMI_COUNT(tests));
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The file of measured times: comes back, is merged, and counts as empty as soon as a bit is off.
- */
+/* The file of measured times: comes back, is merged, and counts as empty as soon as a bit is off;
+ * and what planning looks up in it. */
+#include "lib/base/cpu.h"
 #include "lib/base/file.h"
 #include "lib/base/mem.h"
-#include "lib/plan/cache.h"
+#include "lib/plan/plan.h"
+#include "tests/support/builder.h"
 #include "tests/support/scratch.h"
 
 #include <check.h>
@@ -271,6 +273,60 @@ START_TEST(without_memory_entries_are_forgotten)
 }
 END_TEST
 
+/* One in four weights of the newest node stays, in the same columns for each `alike` rows. */
+static void keep_fourth(struct builder *b, size_t cols, size_t alike)
+{
+    const struct nmi_node *node = &b->g->nodes[b->g->n_nodes - 1];
+    const struct nmi_constant *c = nmi_graph_constant(b->g, node->inputs[1]);
+    float *w;
+    memcpy(&w, &c->data, sizeof w);
+    for (size_t i = 0; i < c->bytes / sizeof *w; i++) {
+        w[i] = (i % cols + i / cols / alike) % 4 != 0 ? 0 : w[i];
+    }
+}
+
+/* Times that planning had to take for one convolution with this many rows alike. */
+static int32_t times_taken(size_t alike, struct nmi_cache *cache)
+{
+    struct builder b;
+    const struct nmi_plan_options o = {.threads = 1,
+                                       .isa = nmi_cpu_info()->best,
+                                       .arena_limit = (size_t)1 << 30,
+                                       .folded_limit = (size_t)1 << 30,
+                                       .work_limit = 1e12,
+                                       .cache = cache};
+    struct nmi_network network = {0};
+    struct nmi_plan *plan = NULL;
+    const struct nmi_tensor in = {.type = NM_F32, .rank = 4, .dims = {1, 32, 16, 16}};
+    build_begin(&b, 1);
+    const int32_t x = build_input(&b, "x", 4, (int64_t[]){1, 32, 16, 16});
+    const int32_t y = build_conv(&b, "conv", x, (int64_t[]){64, 32, 1}, 0);
+    keep_fourth(&b, 32, alike);
+    build_output(&b, y);
+    network.graph = b.g;
+    ck_assert_int_eq(nmi_weights_create(&network.weights, NULL), NM_OK);
+    ck_assert_int_eq(nmi_plan_create(&network, &in, &o, &plan, NULL), NM_OK);
+    const int32_t taken = plan->measured;
+    nmi_plan_free(plan);
+    nmi_weights_free(network.weights);
+    build_end(&b);
+    return taken;
+}
+
+/* Weights pruned in blocks of rows are no neighbours in time of single ones pruned as much. */
+START_TEST(weights_pruned_in_blocks_are_timed_anew)
+{
+    struct nmi_cache cache = {0};
+    if (nmi_isa_lanes(nmi_cpu_info()->best) > 0) {
+        ck_assert_int_gt(times_taken(1, &cache), 0);
+        ck_assert_int_eq(times_taken(1, &cache), 0);
+        ck_assert_int_gt(times_taken(4, &cache), 0);
+        ck_assert_int_eq(times_taken(4, &cache), 0);
+    }
+    nmi_cache_free(&cache);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("cache");
@@ -284,6 +340,7 @@ int main(void)
     tcase_add_test(t, damaged_file_is_replaced_by_the_next_save);
     tcase_add_test(t, place_that_cannot_be_written_is_a_line_of_log);
     tcase_add_test(t, without_memory_entries_are_forgotten);
+    tcase_add_test(t, weights_pruned_in_blocks_are_timed_anew);
     suite_add_tcase(s, t);
     SRunner *sr = srunner_create(s);
     srunner_run_all(sr, CK_NORMAL);

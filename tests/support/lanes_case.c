@@ -247,7 +247,27 @@ void case_same_cells(const struct case_image *a, const struct case_image *want)
     }
 }
 
-struct case_csr case_csr_make(int32_t rows, int32_t cols, double density)
+/* Columns of a row: those of the row above up to `same`, then random ones. */
+static void random_row(struct case_csr *m, int32_t row, double density, int32_t same)
+{
+    const int32_t kind = case_random(0, 15); /* 0: an empty row, 1: a full one */
+    const double chance = kind == 0 ? 0.0 : kind == 1 ? 1.0 : density;
+    int32_t above = row > 0 ? m->row_start[row - 1] : 0;
+    for (int32_t c = 0; c < m->csr.cols; c++) {
+        bool taken = (double)case_random(0, 1 << 20) < chance * (1 << 20);
+        if (c < same) {
+            taken = above < m->row_start[row] && m->col[above] == c;
+            above += taken;
+        }
+        if (taken) {
+            m->col[m->csr.nnz] = c;
+            m->val[m->csr.nnz++] = case_float();
+        }
+    }
+    m->row_start[row + 1] = (int32_t)m->csr.nnz;
+}
+
+struct case_csr case_csr_make(int32_t rows, int32_t cols, double density, int32_t alike)
 {
     struct case_csr made = {.csr = {.rows = rows, .cols = cols}};
     const size_t most = (size_t)rows * (size_t)cols;
@@ -255,15 +275,9 @@ struct case_csr case_csr_make(int32_t rows, int32_t cols, double density)
     made.col = nmi_calloc(most + 1, sizeof(int32_t));
     made.val = nmi_calloc(most + 1, sizeof(float));
     for (int32_t r = 0; r < rows; r++) {
-        const int32_t kind = case_random(0, 15); /* 0: an empty row, 1: a full one */
-        for (int32_t c = 0; c < cols; c++) {
-            const double chance = kind == 0 ? 0.0 : kind == 1 ? 1.0 : density;
-            if ((double)case_random(0, 1 << 20) < chance * (1 << 20)) {
-                made.col[made.csr.nnz] = c;
-                made.val[made.csr.nnz++] = case_float();
-            }
-        }
-        made.row_start[r + 1] = (int32_t)made.csr.nnz;
+        const int32_t mixed[] = {0, case_random(0, cols), cols, cols};
+        const int32_t same = alike > 0 ? (r % alike ? cols : 0) : mixed[case_random(0, 3)];
+        random_row(&made, r, density, r > 0 ? same : 0);
     }
     made.csr.row_start = made.row_start;
     made.csr.col = made.col;

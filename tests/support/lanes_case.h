@@ -53,13 +53,14 @@ struct nmi_layout case_layout(int32_t vl, int32_t h, int32_t w, int32_t deep);
  * (LANES) or all floats (other layouts); in LANES, padding between planes must still be NaN. */
 void case_same_cells(const struct case_image *a, const struct case_image *want);
 
-/* Random CSR weights; density 0..1. Some rows are empty, some full. */
+/* Random CSR weights; density 0..1. Some rows are empty, some full. Each run of `alike` rows has
+ * the same columns; 0: runs of any length, some for the first columns only. */
 struct case_csr {
     struct nmi_csr csr;
     int32_t *row_start, *col;
     float *val;
 };
-struct case_csr case_csr_make(int32_t rows, int32_t cols, double density);
+struct case_csr case_csr_make(int32_t rows, int32_t cols, double density, int32_t alike);
 void case_csr_free(struct case_csr *csr);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lib/prune/moments.h"
+#include "lib/prune/covariance.h"
 
 #include "lib/base/checked.h"
 #include "lib/base/mem.h"
@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define DAMPING 0.01 /* of the mean variance of inputs: 0.003 to 0.03 differ by less than the noise */
+#define DAMPING 0.005 /* of the mean variance of inputs: 0.003 to 0.03 differ by less than the noise */
 
 static double *zeros(int64_t n)
 {
@@ -28,10 +28,10 @@ static void means(const float *v, int64_t n, int64_t ld, int32_t count, double *
     }
 }
 
-nm_status nmi_moments_begin(struct nmi_moments *s, const struct nmi_problem *p, nm_error *err)
+nm_status nmi_covariance_begin(struct nmi_covariance *s, const struct nmi_problem *p, nm_error *err)
 {
     const int32_t k = p->shape.channels * p->shape.taps, m = p->rows;
-    *s = (struct nmi_moments){.m = m, .k = k, .threads = p->threads};
+    *s = (struct nmi_covariance){.m = m, .k = k, .threads = p->threads};
     s->g = zeros((int64_t)k * k);
     s->c = zeros((int64_t)m * k);
     s->mx = zeros(k);
@@ -56,7 +56,7 @@ nm_status nmi_moments_begin(struct nmi_moments *s, const struct nmi_problem *p, 
     return NM_OK;
 }
 
-nm_status nmi_moments_target(struct nmi_moments *s, const struct nmi_problem *p, const float *target,
+nm_status nmi_covariance_target(struct nmi_covariance *s, const struct nmi_problem *p, const float *target,
                              nm_error *err)
 {
     const int64_t m_k[2] = {s->m, s->k};
@@ -86,7 +86,7 @@ nm_status nmi_moments_target(struct nmi_moments *s, const struct nmi_problem *p,
     return NM_OK;
 }
 
-void nmi_moments_free(struct nmi_moments *s)
+void nmi_covariance_free(struct nmi_covariance *s)
 {
     nmi_free(s->g);
     nmi_free(s->c);
@@ -95,7 +95,7 @@ void nmi_moments_free(struct nmi_moments *s)
     nmi_free(s->yy);
 }
 
-double nmi_moments_error(const struct nmi_moments *s, const float *w)
+double nmi_covariance_error(const struct nmi_covariance *s, const float *w)
 {
     double missed = 0, all = 0;
     for (int32_t m = 0; m < s->m; m++) {
