@@ -8,6 +8,7 @@
 #define NMIE_NMIE_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 
 #include <nm/nm.h>
 
@@ -41,6 +42,9 @@ int report(const nm_error *err);
 
 /* The same for an error of loading a model: EXIT_REFUSED when it is the model's fault. */
 int report_model(const nm_error *err);
+
+/* An error of loading that is the model's fault: it is damaged, or asks for what libnm does not do. */
+bool model_at_fault(nm_status status);
 
 /* Says what is wrong with the command line and where help is. Returns EXIT_USAGE. */
 int usage(const struct command *command, const char *format, ...)

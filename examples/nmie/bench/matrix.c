@@ -172,12 +172,6 @@ static nm_status run_model(struct matrix *m, const char *name, double sparsity, 
     return status;
 }
 
-static bool models_fault(nm_status status)
-{
-    return status == NM_EFORMAT || status == NM_EUNSUPPORTED || status == NM_ELIMIT ||
-           status == NM_ESHAPE || status == NM_ETYPE;
-}
-
 nm_status matrix_run(struct matrix *m, nm_error *err)
 {
     char folder[4000];
@@ -195,7 +189,7 @@ nm_status matrix_run(struct matrix *m, nm_error *err)
         if (status && n > 1) {
             say("%s: %s", name, err->message);
             m->failed = true;
-            m->refused = m->refused || models_fault(status);
+            m->refused = m->refused || model_at_fault(status);
         }
         empty_folder(folder);
     }

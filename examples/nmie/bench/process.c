@@ -136,7 +136,7 @@ static nm_status read_line(struct process *p, double timeout, nm_error *err)
         if (interrupted || ready == 0 || (ready < 0 && errno != EINTR)) {
             kill(-p->pid, SIGKILL);
             buried(p, NULL);
-            return interrupted ? complain(err, NM_EINTERNAL, "interrupted")
+            return interrupted ? complain(err, NM_ECANCELED, "interrupted")
                                : complain(err, NM_EINTERNAL, "hangs: no answer in %.0f s", timeout);
         }
         if (!grow(p)) {
