@@ -44,7 +44,7 @@ static bool is_serial(const cJSON *layer)
 static double layer_seconds(const cJSON *layer, const struct machine *m, int cores)
 {
     double ms = 1e-3 * json_number(layer, "ms"), moving = 1e-3 * json_number(layer, "moving_ms");
-    double bytes = json_number(layer, "bytes");
+    double bytes = json_number(layer, "weight_bytes");
     if (is_serial(layer)) {
         return ms + moving;
     }
@@ -64,8 +64,9 @@ double predict_seconds(const struct row *row, const struct machine *m, int cores
         double most = ceil((double)row->batch / cores) / (double)row->batch;
         cJSON_ArrayForEach(layer, layers)
         {
-            bytes += fmax(0.0, json_number(layer, "bytes"));
+            bytes += fmax(0.0, json_number(layer, "weight_bytes"));
         }
+        bytes *= cores; /* each reads all weights */
         return fmax(total * most, fmin(total, bytes / bandwidth(m, cores)));
     }
     double alone = 0.0;
