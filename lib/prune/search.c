@@ -3,6 +3,7 @@
 
 #include "lib/prune/allocate.h"
 #include "lib/prune/judge.h"
+#include "lib/prune/random.h"
 #include "lib/prune/speed.h"
 
 #include <math.h>
@@ -141,21 +142,12 @@ static nm_status find_weights(struct searching *v, nm_error *err)
     return NM_OK;
 }
 
-/* Uniform in 0..1 (SplitMix64). */
-static double random_unit(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
-}
-
 /* Other weights for about a third of the layers, up to fivefold. */
 static void vary(struct searching *v, double *weight)
 {
     for (int32_t i = 0; i < v->n; i++) {
-        const bool change = random_unit(&v->random) < 0.33;
-        const double by = exp(3.2 * (random_unit(&v->random) - 0.5));
+        const bool change = nmi_random_unit(&v->random) < 0.33;
+        const double by = exp(3.2 * (nmi_random_unit(&v->random) - 0.5));
         weight[i] = change ? v->weight[i] * by : v->weight[i];
     }
 }
