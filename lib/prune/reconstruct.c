@@ -16,7 +16,8 @@
 
 const double nmi_grid[NMI_GRID] = {0.0, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975};
 
-#define SAMPLES 32000 /* of a layer, all items together: more changed nothing */
+#define SAMPLES 32000        /* of a layer, all items together: more changed nothing */
+#define GROUP_SAMPLES 4000   /* the same for the small matrices of a grouped layer, at least */
 #define MEMORY ((uint64_t)4 << 30)
 
 struct walk {
@@ -199,6 +200,12 @@ static nm_status look_at(void *context, int32_t slot, int32_t batch, nm_error *e
     return status;
 }
 
+static int64_t samples_of(const struct nmi_target *t)
+{
+    const int64_t enough = 64 * (int64_t)t->cols > GROUP_SAMPLES ? 64 * (int64_t)t->cols : GROUP_SAMPLES;
+    return t->groups > 1 && enough < SAMPLES ? enough : SAMPLES;
+}
+
 /* Positions of the layer's output, of one item. */
 static nm_status count_positions(const struct walk *w, const struct stop *s, int64_t *positions,
                                  nm_error *err)
@@ -231,7 +238,7 @@ static nm_status sample_layer(struct walk *w, struct stop *s, struct nmi_samples
                                          .threads = w->threads};
     int64_t positions = 0;
     NMI_TRY(count_positions(w, s, &positions, err));
-    const int64_t each = (SAMPLES + w->feed->items - 1) / w->feed->items;
+    const int64_t each = (samples_of(s->target) + w->feed->items - 1) / w->feed->items;
     const uint64_t seed = w->job->options->seed * 1000003u + (uint64_t)s->index;
     NMI_TRY(nmi_samples_create(s->target, s->node, w->feed->items, positions, each,
                                s->skip != NMI_NONE, seed, samples, err));
@@ -321,7 +328,7 @@ static nm_status fit_layer(struct walk *w, const struct stop *s, const struct nm
 /* Multiply-adds of solving, as the progress counts them. */
 static double work_of(const struct nmi_target *t)
 {
-    return (double)t->cols * t->cols * ((double)SAMPLES + 40.0 * t->rows) * t->groups + 1e8;
+    return (double)t->cols * t->cols * ((double)samples_of(t) + 64.0 * t->rows) * t->groups + 1e8;
 }
 
 static nm_status walk_layer(struct walk *w, int32_t index, nm_error *err)
