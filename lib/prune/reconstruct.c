@@ -339,7 +339,8 @@ static nm_status walk_layer(struct walk *w, int32_t index, nm_error *err)
     bool fixed_bias = false;
     const double share = (job->progress_to - job->progress_from) * w->done / w->work;
     nmi_write_back_refuse(&job->to, s.target, &fixed_bias);
-    NMI_TRY(nmi_prune_progress(job->options, job->progress_from + share, s.node->name, err));
+    NMI_TRY(nmi_prune_progress(job->options, job->progress_from + share,
+                               nmi_target_weight(job->to.targets, s.target), err));
     nm_status status = sample_layer(w, &s, &samples, err);
     status = status == NM_OK ? fit_layer(w, &s, &samples, fixed_bias, err) : status;
     nmi_samples_free(&samples);
