@@ -56,31 +56,21 @@ int32_t nmi_feed_batch(const struct nmi_graph *g, int64_t items)
     return items < BATCH ? (int32_t)items : BATCH;
 }
 
-struct nmi_feed nmi_feed_of(const nm_data *data, enum nmi_feed_part part)
+struct nmi_feed nmi_feed_of(const nm_data *data, int64_t most)
 {
-    const int64_t fifth = (data->items + 4) / 5;
-    const int64_t items = part == NMI_FEED_ALL     ? data->items
-                          : part == NMI_FEED_FIFTH ? fifth
-                                                   : data->items - fifth;
-    return (struct nmi_feed){data, part, items};
+    const int64_t step = (data->items + most - 1) / most;
+    return (struct nmi_feed){data, step, (data->items + step - 1) / step};
 }
 
-int64_t nmi_feed_item(const struct nmi_feed *feed, int64_t i)
-{
-    return feed->part == NMI_FEED_ALL     ? i
-           : feed->part == NMI_FEED_FIFTH ? 5 * i
-                                          : i / 4 * 5 + 1 + i % 4;
-}
-
-/* Items of a part do not lie together: one call each. */
+/* Items that do not lie together need one call each. */
 static nm_status read_items(const struct nmi_feed *feed, int64_t first, int64_t count, int64_t elems,
                             float *to, nm_error *err)
 {
     const nm_data *d = feed->data;
     nm_error why = {NM_OK, ""};
-    const int64_t step = feed->part == NMI_FEED_ALL ? count : 1;
+    const int64_t step = feed->step == 1 ? count : 1;
     for (int64_t i = 0; i < count; i += step) {
-        const int64_t at = nmi_feed_item(feed, first + i);
+        const int64_t at = (first + i) * feed->step;
         const nm_status status = d->read(d->user, at, step, to + i * elems, &why);
         if (status != NM_OK) {
             return nmi_fail(err, status, "data: items %lld to %lld: %s", (long long)at,
@@ -91,7 +81,7 @@ static nm_status read_items(const struct nmi_feed *feed, int64_t first, int64_t 
     for (int64_t i = 0; i < count * elems; i++) {
         if (!isfinite(to[i])) {
             return nmi_fail(err, NM_EINVAL, "data: item %lld has a NaN or an infinity",
-                            (long long)nmi_feed_item(feed, first + i / elems));
+                            (long long)((first + i / elems) * feed->step));
         }
     }
     return NM_OK;

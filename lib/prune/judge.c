@@ -40,7 +40,7 @@ static void compare(const struct nmi_judge *j, struct judge_batch *b, const floa
     const int64_t *labels = j->feed.data->labels;
     for (int64_t i = 0; i < b->count; i++, dense += width, own += width) {
         const int64_t answer = largest(own, width);
-        const int64_t label = labels != NULL ? labels[nmi_feed_item(&j->feed, b->first + i)] : -1;
+        const int64_t label = labels != NULL ? labels[(b->first + i) * j->feed.step] : -1;
         b->same += answer == largest(dense, width);
         b->right += answer == label;
         for (int64_t k = 0; k < width; k++) {
@@ -113,7 +113,7 @@ static nm_status read_items(struct nmi_judge *j, const struct nmi_graph *dense, 
     return NM_OK;
 }
 
-nm_status nmi_judge_create(const struct nmi_graph *dense, const struct nmi_feed *feed, int64_t limit,
+nm_status nmi_judge_create(const struct nmi_graph *dense, const struct nmi_feed *feed,
                            int32_t threads, struct nmi_judge **judge, nm_error *err)
 {
     struct nmi_judge *j = nmi_calloc(1, sizeof *j);
@@ -121,7 +121,7 @@ nm_status nmi_judge_create(const struct nmi_graph *dense, const struct nmi_feed 
         return nmi_fail_memory(err, sizeof *j, "judging");
     }
     j->feed = *feed;
-    j->items = feed->items < limit ? feed->items : limit;
+    j->items = feed->items;
     j->threads = threads;
     j->dense_pass = true;
     nm_status status = read_items(j, dense, err);

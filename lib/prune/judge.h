@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Candidates judged by running them on data that was held back. */
+/* Candidates judged by running them. */
 #ifndef NM_PRUNE_JUDGE_H
 #define NM_PRUNE_JUDGE_H
 
@@ -14,8 +14,7 @@ struct nmi_verdict {
     int64_t items;
 };
 
-/* limit: at most so many items are used. */
-nm_status nmi_judge_create(const struct nmi_graph *dense, const struct nmi_feed *feed, int64_t limit,
+nm_status nmi_judge_create(const struct nmi_graph *dense, const struct nmi_feed *feed,
                            int32_t threads, struct nmi_judge **judge, nm_error *err);
 nm_status nmi_judge_run(struct nmi_judge *judge, const struct nmi_graph *candidate,
                         struct nmi_verdict *verdict, nm_error *err);

@@ -19,16 +19,14 @@ struct nmi_layer_result {
     const char *refused; /* static */
 };
 
-/* The data, or a part of it: every fifth item judges, the others calibrate. */
-enum nmi_feed_part { NMI_FEED_ALL, NMI_FEED_FIFTH, NMI_FEED_REST };
+/* The data, or items of it that lie evenly: item i is data's item i x step. */
 struct nmi_feed {
     const nm_data *data;
-    enum nmi_feed_part part;
-    int64_t items;
+    int64_t step, items;
 };
-struct nmi_feed nmi_feed_of(const nm_data *data, enum nmi_feed_part part);
-/* Which item of the data is item i of the feed. */
-int64_t nmi_feed_item(const struct nmi_feed *feed, int64_t i);
+#define NMI_FEED_ALL ((int64_t)1 << 40)
+/* At most so many items. */
+struct nmi_feed nmi_feed_of(const nm_data *data, int64_t most);
 
 /* The weights of a layer at each sparsity of the grid, solved with inputs from the dense network. */
 struct nmi_layer_grid {

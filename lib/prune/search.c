@@ -337,25 +337,20 @@ static nm_status make_tables(struct searching *v, nm_error *err)
 static nm_status begin(struct searching *v, nm_error *err)
 {
     const nm_prune_options *o = v->s->options;
-    const bool apart = o->judge != NULL;
-    v->calibrate = nmi_feed_of(o->data, apart ? NMI_FEED_ALL : NMI_FEED_REST);
-    v->judged = apart ? nmi_feed_of(o->judge, NMI_FEED_ALL) : nmi_feed_of(o->data, NMI_FEED_FIFTH);
+    const nm_data *judge = o->judge != NULL ? o->judge : o->data;
+    v->calibrate = nmi_feed_of(o->data, NMI_FEED_ALL);
+    v->judged = nmi_feed_of(judge, NMI_FEED_ALL);
     v->random = o->seed + 1;
-    if (v->calibrate.items < 1) {
-        return nmi_fail(err, NM_EINVAL, "prune: %lld items are too few to calibrate and judge with",
-                        (long long)o->data->items);
-    }
     const int64_t fixed = v->targets->graph->values[v->targets->graph->inputs[0]].dims[0];
     NMI_TRY(analyse(v, err));
     NMI_TRY(nmi_feed_read(&v->calibrate, 0, nmi_dim_known(fixed) ? fixed : 1, &v->input, err));
     NMI_TRY(nmi_speed_measure(v->targets, v->s->source, o, &v->input, &v->arena, &v->speed, err));
-    const double quick = QUICK_MS / v->speed.dense_ms;
-    const int64_t limit = quick < QUICK_LEAST  ? QUICK_LEAST
-                          : quick > QUICK_MOST ? QUICK_MOST
-                                               : (int64_t)quick;
-    NMI_TRY(nmi_judge_create(v->targets->graph, &v->judged, limit, o->threads, &v->quick, err));
-    NMI_TRY(
-        nmi_judge_create(v->targets->graph, &v->judged, INT64_MAX, o->threads, &v->judge, err));
+    const double most = QUICK_MS / v->speed.dense_ms;
+    const struct nmi_feed quick = nmi_feed_of(judge, most < QUICK_LEAST  ? QUICK_LEAST
+                                                     : most > QUICK_MOST ? QUICK_MOST
+                                                                         : (int64_t)most);
+    NMI_TRY(nmi_judge_create(v->targets->graph, &quick, o->threads, &v->quick, err));
+    NMI_TRY(nmi_judge_create(v->targets->graph, &v->judged, o->threads, &v->judge, err));
     NMI_TRY(make_tables(v, err));
     return find_weights(v, err);
 }
