@@ -94,7 +94,7 @@ bench-peers: all
 peers-table:
 	@$(BENCH_ROWS) --table docs/performance.md
 
-# One run, and from its JSON the tables and charts of docs/performance.md and README.md: some 25 minutes
+# One run, and from its JSON the tables and charts of docs/performance.md and README.md: some 20 minutes
 # on two cores (tests/peers/report.sh: what is run, and how to run less). BATCHES, THREADS, NETS, ROUNDS,
 # SECONDS_EACH, PREDICT; FILL_PAGES= CHART= touch no page.
 FILL_PAGES ?= docs/performance.md README.md
