@@ -73,7 +73,7 @@ nm_status nmi_covariance_begin(struct nmi_covariance *s, const struct nmi_proble
     means(p->x, p->n, k, k, s->mx);
     const double trace = centre(s, p);
     s->damping = trace > 0 ? DAMPING * trace / k : 0;
-    return isfinite(trace) ? NM_OK : nmi_fail(err, NM_EINVAL, "a layer's inputs are not finite");
+    return isfinite(trace) ? NM_OK : nmi_fail(err, NM_EINVAL, "its inputs are not finite");
 }
 
 nm_status nmi_covariance_target(struct nmi_covariance *s, const struct nmi_problem *p, const float *target,
@@ -105,7 +105,7 @@ nm_status nmi_covariance_target(struct nmi_covariance *s, const struct nmi_probl
         }
         sum += s->yy[m];
     }
-    return isfinite(sum) ? NM_OK : nmi_fail(err, NM_EINVAL, "a layer's outputs are not finite");
+    return isfinite(sum) ? NM_OK : nmi_fail(err, NM_EINVAL, "its outputs are not finite");
 }
 
 void nmi_covariance_free(struct nmi_covariance *s)

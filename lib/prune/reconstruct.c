@@ -337,8 +337,7 @@ static nm_status walk_layer(struct walk *w, int32_t index, nm_error *err)
     status = status == NM_OK ? fit_layer(w, &s, &samples, fixed_bias, err) : status;
     nmi_samples_free(&samples);
     if (status == NM_EINVAL) {
-        return nmi_fail(err, status, "prune: layer %s has values that are not finite: exclude it",
-                        s.node->name);
+        return nmi_fail_in(err, status, "prune: layer %s", s.node->name);
     }
     NMI_TRY(status);
     w->done += work_of(s.target);
