@@ -161,6 +161,7 @@ static nm_status find_errors(struct pruning *p, const struct nmi_graph *source,
                                   .feed = &feed,
                                   .results = p->results,
                                   .grid = grid,
+                                  .progress_from = 0.2, /* behind the times */
                                   .progress_to = 1};
     nm_status status = nmi_graph_copy(source, nmi_op_attr_bytes, &job.to.source, err);
     if (status == NM_OK) {

@@ -344,6 +344,9 @@ static nm_status walk_layer(struct walk *w, int32_t index, nm_error *err)
     nm_status status = sample_layer(w, &s, &samples, err);
     status = status == NM_OK ? fit_layer(w, &s, &samples, fixed_bias, err) : status;
     nmi_samples_free(&samples);
+    if (status == NM_EINVAL) {
+        return nmi_fail_in(err, status, "prune: layer %s", s.node->name);
+    }
     NMI_TRY(status);
     w->done += work_of(s.target);
     return s.keep ? advance(w, &s, err) : NM_OK;
