@@ -161,6 +161,7 @@ TOOL_OBJ  := $(B)/obj/tests/nmie/tool.o
 $(NMIE_TEST): PARTS := $(filter-out %/main.o %/onnx.pb-c.o,$(NMIE_OBJ)) $(TOOL_OBJ)
 $(NMIE_TEST): PARTS_LIBS := $(NMIE_LIBS)
 $(NMIE_TEST): $(NMIE_OBJ) $(TOOL_OBJ)
+$(B)/tests/prune/test_search: PARTS_LIBS := -lcjson
 $(TOOL_OBJ): ROOM := -Wno-sign-conversion
 
 $(TEST_BIN) $(SLOW_BIN) $(BENCH_BIN): $(B)/tests/%: tests/%.c $(B)/libnm.a $(HELP_OBJ)
