@@ -35,7 +35,7 @@ nm_status nmi_feed_check(const nm_data *data, struct nmi_graph *g, nm_error *err
                         v->name);
     }
     memcpy(v->dims + 1, data->dims, (size_t)data->rank * sizeof *v->dims);
-    if (nmi_dim_known(v->dims[0]) && data->items % v->dims[0] != 0) {
+    if (nmi_dim_known(v->dims[0]) && (v->dims[0] == 0 || data->items % v->dims[0] != 0)) {
         return nmi_fail(err, NM_ESHAPE, "prune: %lld items are no multiple of the model's batch %lld",
                         (long long)data->items, (long long)v->dims[0]);
     }

@@ -96,6 +96,9 @@ static nm_status read_items(struct nmi_judge *j, const struct nmi_graph *dense, 
 {
     const int32_t input = dense->inputs[0];
     const int32_t batch = nmi_feed_batch(dense, j->items);
+    if (j->items < j->feed.items) { /* whole batches */
+        j->items = j->items > batch ? j->items - j->items % batch : batch;
+    }
     j->n_batches = (int32_t)((j->items + batch - 1) / batch);
     NMI_TRY(nmi_kept_create(&j->input, dense->n_values, j->n_batches, err));
     NMI_TRY(nmi_kept_add(&j->input, input, err));

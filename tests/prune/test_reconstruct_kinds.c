@@ -373,6 +373,33 @@ START_TEST(fixed_batches_and_free_sizes)
 }
 END_TEST
 
+/* No item ever fits. */
+START_TEST(batch_of_none_refused)
+{
+    struct onnx_build b;
+    struct prune_data d;
+    size_t size;
+    nm_model *model = NULL, *pruned = NULL;
+    nm_error err = {NM_OK, ""};
+    start_images(&b, &d, "0,4,6,6");
+    prune_put_conv(&b, "a", "x", (struct prune_conv){8, 4, 3, 1, true});
+    onnx_build_output(&b, "a", NM_F32, NULL);
+    void *bytes = onnx_build_finish(&b, &size);
+    if (nm_model_load_memory(bytes, size, NULL, &model, &err) == NM_OK) {
+        nm_prune_options o = NM_PRUNE_OPTIONS_INIT;
+        o.sparsity = 0.5;
+        o.layers = every;
+        o.n_layers = 1;
+        o.method = NM_PRUNE_RECONSTRUCT;
+        o.data = &d.data;
+        ck_assert_int_eq(nm_model_prune(model, &o, &pruned, &err), NM_ESHAPE);
+    }
+    nmi_free(bytes);
+    nm_model_free(model);
+    prune_data_free(&d);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("reconstruct, kinds");
@@ -389,6 +416,7 @@ int main(void)
     tcase_add_test(t, dead_and_constant_channels);
     tcase_add_test(t, before_a_transposed_convolution);
     tcase_add_test(t, fixed_batches_and_free_sizes);
+    tcase_add_test(t, batch_of_none_refused);
     suite_add_tcase(s, t);
     SRunner *sr = srunner_create(s);
     srunner_run_all(sr, CK_NORMAL);
