@@ -11,6 +11,7 @@
 /* Variance over squared mean below which the rounding of float32 sums hides what varies. */
 #define STILL 1e-5
 #define DAMPING 0.005 /* of the mean variance of inputs: 0.003 to 0.03 differ by less than the noise */
+#define PLENTY 16     /* samples for each input, below which damping rises: few fit anything */
 
 static double *zeros(int64_t n)
 {
@@ -72,7 +73,8 @@ nm_status nmi_covariance_begin(struct nmi_covariance *s, const struct nmi_proble
     NMI_TRY(nmi_gram_add(p->threads, p->x, p->n, k, s->g, err));
     means(p->x, p->n, k, k, s->mx);
     const double trace = centre(s, p);
-    s->damping = trace > 0 ? DAMPING * trace / k : 0;
+    const double scarce = PLENTY * (double)k / (double)p->n;
+    s->damping = trace > 0 ? DAMPING * (scarce > 1 ? scarce : 1) * trace / k : 0;
     return isfinite(trace) ? NM_OK : nmi_fail(err, NM_EINVAL, "its inputs are not finite");
 }
 

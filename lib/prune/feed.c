@@ -56,10 +56,22 @@ int32_t nmi_feed_batch(const struct nmi_graph *g, int64_t items)
     return items < BATCH ? (int32_t)items : BATCH;
 }
 
-struct nmi_feed nmi_feed_of(const nm_data *data, int64_t most)
+struct nmi_feed nmi_feed_of(const nm_data *data, enum nmi_feed_part part, int64_t most)
 {
-    const int64_t step = (data->items + most - 1) / most;
-    return (struct nmi_feed){data, step, (data->items + step - 1) / step};
+    const int64_t third = (data->items + 2) / 3;
+    const int64_t items = part == NMI_FEED_ALL     ? data->items
+                          : part == NMI_FEED_THIRD ? third
+                                                   : data->items - third;
+    const int64_t step = items > most ? (items + most - 1) / most : 1;
+    return (struct nmi_feed){data, part, step, (items + step - 1) / step};
+}
+
+int64_t nmi_feed_item(const struct nmi_feed *feed, int64_t i)
+{
+    const int64_t k = i * feed->step;
+    return feed->part == NMI_FEED_ALL     ? k
+           : feed->part == NMI_FEED_THIRD ? 3 * k
+                                          : k / 2 * 3 + 1 + k % 2;
 }
 
 /* Items that do not lie together need one call each. */
@@ -68,9 +80,9 @@ static nm_status read_items(const struct nmi_feed *feed, int64_t first, int64_t 
 {
     const nm_data *d = feed->data;
     nm_error why = {NM_OK, ""};
-    const int64_t step = feed->step == 1 ? count : 1;
+    const int64_t step = feed->part == NMI_FEED_ALL && feed->step == 1 ? count : 1;
     for (int64_t i = 0; i < count; i += step) {
-        const int64_t at = (first + i) * feed->step;
+        const int64_t at = nmi_feed_item(feed, first + i);
         const nm_status status = d->read(d->user, at, step, to + i * elems, &why);
         if (status != NM_OK) {
             return nmi_fail(err, status, "data: items %lld to %lld: %s", (long long)at,
@@ -81,7 +93,7 @@ static nm_status read_items(const struct nmi_feed *feed, int64_t first, int64_t 
     for (int64_t i = 0; i < count * elems; i++) {
         if (!isfinite(to[i])) {
             return nmi_fail(err, NM_EINVAL, "data: item %lld has a NaN or an infinity",
-                            (long long)((first + i / elems) * feed->step));
+                            (long long)nmi_feed_item(feed, first + i / elems));
         }
     }
     return NM_OK;

@@ -40,7 +40,7 @@ static void compare(const struct nmi_judge *j, struct judge_batch *b, const floa
     const int64_t *labels = j->feed.data->labels;
     for (int64_t i = 0; i < b->count; i++, dense += width, own += width) {
         const int64_t answer = largest(own, width);
-        const int64_t label = labels != NULL ? labels[(b->first + i) * j->feed.step] : -1;
+        const int64_t label = labels != NULL ? labels[nmi_feed_item(&j->feed, b->first + i)] : -1;
         b->same += answer == largest(dense, width);
         b->right += answer == label;
         for (int64_t k = 0; k < width; k++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Candidates judged by running them. */
+/* Candidates judged by running them on data that was held back. */
 #ifndef NM_PRUNE_JUDGE_H
 #define NM_PRUNE_JUDGE_H
 

@@ -19,14 +19,19 @@ struct nmi_layer_result {
     const char *refused; /* static */
 };
 
-/* The data, or items of it that lie evenly: item i is data's item i x step. */
+/* The data, or a part of it: every third item judges, the others calibrate (a layer can learn some
+ * hundred items by heart, so what it calibrated with is no judge of it). */
+enum nmi_feed_part { NMI_FEED_ALL, NMI_FEED_THIRD, NMI_FEED_REST };
 struct nmi_feed {
     const nm_data *data;
-    int64_t step, items;
+    enum nmi_feed_part part;
+    int64_t step, items; /* item i is number i x step of the part */
 };
-#define NMI_FEED_ALL ((int64_t)1 << 40)
-/* At most so many items. */
-struct nmi_feed nmi_feed_of(const nm_data *data, int64_t most);
+#define NMI_FEED_WHOLE ((int64_t)1 << 40)
+/* At most so many items of the part, evenly. */
+struct nmi_feed nmi_feed_of(const nm_data *data, enum nmi_feed_part part, int64_t most);
+/* Which item of the data is item i of the feed. */
+int64_t nmi_feed_item(const struct nmi_feed *feed, int64_t i);
 
 /* The weights of a layer at each sparsity of the grid, solved with inputs from the dense network. */
 struct nmi_layer_grid {

@@ -367,19 +367,26 @@ static nm_status check_parts(const struct searching *v, int64_t fixed, nm_error 
 static nm_status begin(struct searching *v, nm_error *err)
 {
     const nm_prune_options *o = v->s->options;
-    const nm_data *judge = o->judge != NULL ? o->judge : o->data;
-    v->calibrate = nmi_feed_of(o->data, NMI_FEED_ALL);
-    v->judged = nmi_feed_of(judge, NMI_FEED_ALL);
+    const bool apart = o->judge != NULL;
+    const nm_data *judge = apart ? o->judge : o->data;
+    const enum nmi_feed_part part = apart ? NMI_FEED_ALL : NMI_FEED_THIRD;
+    v->calibrate = nmi_feed_of(o->data, apart ? NMI_FEED_ALL : NMI_FEED_REST, NMI_FEED_WHOLE);
+    v->judged = nmi_feed_of(judge, part, NMI_FEED_WHOLE);
     v->random = o->seed + 1;
+    if (v->calibrate.items < 1) {
+        return nmi_fail(err, NM_EINVAL, "prune: %lld items are too few to calibrate and judge with",
+                        (long long)o->data->items);
+    }
     const int64_t fixed = v->targets->graph->values[v->targets->graph->inputs[0]].dims[0];
     NMI_TRY(check_parts(v, fixed, err));
     NMI_TRY(analyse(v, err));
     NMI_TRY(nmi_feed_read(&v->calibrate, 0, nmi_dim_known(fixed) ? fixed : 1, &v->input, err));
     NMI_TRY(nmi_speed_measure(v->targets, v->s->source, o, &v->input, &v->arena, &v->speed, err));
     const double most = QUICK_MS / v->speed.dense_ms;
-    const struct nmi_feed quick = nmi_feed_of(judge, most < QUICK_LEAST  ? QUICK_LEAST
-                                                     : most > QUICK_MOST ? QUICK_MOST
-                                                                         : (int64_t)most);
+    const struct nmi_feed quick = nmi_feed_of(judge, part,
+                                              most < QUICK_LEAST  ? QUICK_LEAST
+                                              : most > QUICK_MOST ? QUICK_MOST
+                                                                  : (int64_t)most);
     NMI_TRY(nmi_judge_create(v->targets->graph, &quick, o->threads, &v->quick, err));
     NMI_TRY(nmi_judge_create(v->targets->graph, &v->judged, o->threads, &v->judge, err));
     NMI_TRY(make_tables(v, err));
