@@ -191,11 +191,33 @@ START_TEST(excluded_and_earlier_layers_bitwise_untouched)
     o.n_exclude = 3;
     nm_model *pruned = prune(model, &o);
     for (int i = 0; i < WEIGHTS; i++) {
+        ck_assert_msg(same_weight(pruned, all_weights[i]) != (i == 4), "%s", all_weights[i]);
+    }
+    nm_model_free(pruned);
+}
+END_TEST
+
+/* With samples enough for its weights; few would be learnt by heart. */
+START_TEST(dense_layer_behind_a_pruned_one_refitted)
+{
+    static const char *const only[] = {"grp", "f1.w"}, *const but[] = {"f2", "fc.w", "f1"};
+    struct prune_data many;
+    prune_data_make(&many, 600, 3, data.data.dims, 1);
+    nm_prune_options o = options_of(0.7);
+    o.effort = -1;
+    o.data = &many.data;
+    o.layers = only;
+    o.n_layers = 2;
+    o.exclude = but;
+    o.n_exclude = 3;
+    nm_model *pruned = prune(model, &o);
+    for (int i = 0; i < WEIGHTS; i++) {
         const bool changes = i == 4 || i == 7; /* grp, and mm which follows it */
         ck_assert_msg(same_weight(pruned, all_weights[i]) != changes, "%s", all_weights[i]);
     }
     ck_assert_int_eq(prune_zeros(prune_weight(pruned, "mm.w")), 0);
     nm_model_free(pruned);
+    prune_data_free(&many);
 }
 END_TEST
 
@@ -359,6 +381,7 @@ int main(void)
     tcase_add_test(t, patterns_hold_in_the_weights);
     tcase_add_test(t, filters_go_whole);
     tcase_add_test(t, excluded_and_earlier_layers_bitwise_untouched);
+    tcase_add_test(t, dense_layer_behind_a_pruned_one_refitted);
     tcase_add_test(t, nothing_chosen_nothing_changed);
     tcase_add_test(t, sparsity_zero_hardly_changes_a_thing);
     tcase_add_test(t, nearer_than_magnitude);

@@ -106,7 +106,8 @@ static bool has(const cJSON *top, const char *key)
     return cJSON_GetObjectItemCaseSensitive(top, key) != NULL;
 }
 
-/* Layers as the weights have them; a layer before the first pruned one has no error. */
+/* Layers as the weights have them; a layer before the first pruned one has no error, a dense one behind
+ * it may have been refitted. */
 static void check_layers(const cJSON *json, const nm_model *pruned)
 {
     const cJSON *layer;
@@ -122,8 +123,8 @@ static void check_layers(const cJSON *json, const nm_model *pruned)
                                 (double)prune_zeros(w) / (double)prune_elems(w), 1e-5);
         ck_assert(has(layer, "pattern") == chosen);
         follows |= chosen;
-        ck_assert_msg(has(layer, "error") == follows, "%s, pruned %d, has an error or not", w->name,
-                      chosen);
+        ck_assert_msg(chosen ? has(layer, "error") : follows || !has(layer, "error"),
+                      "%s, pruned %d, has an error or not", w->name, chosen);
         n++;
     }
     ck_assert_int_eq(n, 4);
@@ -259,20 +260,20 @@ START_TEST(drop_without_labels_is_what_differs)
 {
     static const double bounds[] = {1e-9, 0.17, 0.34, 0.99};
     struct prune_data rest; /* what does not judge */
-    prune_data_make(&rest, ITEMS - ITEMS / 5, 3, data.data.dims, 1);
+    prune_data_make(&rest, ITEMS - ITEMS / 3, 3, data.data.dims, 1);
     for (int64_t i = 0; i < rest.data.items; i++) {
-        memcpy(rest.x + i * rest.elems, data.x + (i / 4 * 5 + 1 + i % 4) * data.elems,
+        memcpy(rest.x + i * rest.elems, data.x + (i / 2 * 3 + 1 + i % 2) * data.elems,
                (size_t)rest.elems * sizeof *rest.x);
     }
     for (size_t i = 0; i < NMI_COUNT(bounds); i++) {
         nm_prune_options o = options_of();
         o.max_drop = bounds[i];
-        nm_model *pruned = prune(model, &o); /* every fifth item judges */
+        nm_model *pruned = prune(model, &o); /* every third item judges */
         cJSON *json = told_by(pruned);
-        const double drop = drop_of(pruned, &data, NULL, 5);
+        const double drop = drop_of(pruned, &data, NULL, 3);
         ck_assert_double_le(drop, bounds[i]);
         ck_assert_double_eq_tol(number(json, "drop"), drop, 1e-5);
-        ck_assert_int_eq((int64_t)number(json, "judged"), ITEMS / 5);
+        ck_assert_int_eq((int64_t)number(json, "judged"), ITEMS / 3);
         ck_assert(i < 3 || all_zeros(pruned) > 1000);
         check_layers(json, pruned);
         check_recipe(json, pruned, &rest);
@@ -290,7 +291,7 @@ START_TEST(fixed_batch_that_does_not_fit_refused)
     nm_prune_options o = options_of();
     nm_error err = {NM_OK, ""};
     o.max_drop = 0.5;
-    data.data.items = 24;
+    data.data.items = 16; /* 6 of them judge */
     const size_t live = nmi_alloc_live();
     ck_assert_int_eq(nm_model_prune(eight, &o, &pruned, &err), NM_ESHAPE);
     ck_assert_msg(strstr(err.message, "batch") != NULL, "%s", err.message);
@@ -341,7 +342,7 @@ START_TEST(speed_within_reach_or_refused)
     const nm_status status = nm_model_prune(model, &o, &pruned, &err);
     if (status == NM_OK) {
         cJSON *json = told_by(pruned);
-        ck_assert_double_eq_tol(number(json, "drop"), drop_of(pruned, &data, NULL, 5), 1e-5);
+        ck_assert_double_eq_tol(number(json, "drop"), drop_of(pruned, &data, NULL, 3), 1e-5);
         check_layers(json, pruned);
         cJSON_Delete(json);
     } else { /* a busy machine */
