@@ -284,12 +284,12 @@ static int parse(int argc, char **argv, struct prune *p)
 
 /* ---- work ------------------------------------------------------------------------------------ */
 
-/* Every fifth input for calibration: what the library judges by unless it is told. */
+/* Every third input for calibration: what the library judges by unless it is told. */
 static struct data_choice held_back(const struct prune *p)
 {
     struct data_choice choice = p->base.choice;
-    choice.every *= 5;
-    choice.count = (p->base.calib.count + 4) / 5;
+    choice.every *= 3;
+    choice.count = (p->base.calib.count + 2) / 3;
     return choice;
 }
 

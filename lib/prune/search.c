@@ -347,7 +347,7 @@ static nm_status make_tables(struct searching *v, nm_error *err)
     return v->n > 0 ? NM_OK : nmi_fail(err, NM_EINVAL, "prune: no layer can be pruned");
 }
 
-/* A fifth of the data and the rest must be there, and fill batches where their size is fixed. */
+/* A third of the data and the rest must be there, and fill batches where their size is fixed. */
 static nm_status check_parts(const struct searching *v, int64_t fixed, nm_error *err)
 {
     const int64_t items = v->s->options->data->items;
@@ -357,7 +357,7 @@ static nm_status check_parts(const struct searching *v, int64_t fixed, nm_error 
     }
     if (nmi_dim_known(fixed) && (v->calibrate.items % fixed != 0 || v->judged.items % fixed != 0)) {
         return nmi_fail(err, NM_ESHAPE,
-                        "prune: a fifth of %lld items does not fill the model's batches of %lld: give "
+                        "prune: a third of %lld items does not fill the model's batches of %lld: give "
                         "data to judge with",
                         (long long)items, (long long)fixed);
     }
@@ -373,10 +373,6 @@ static nm_status begin(struct searching *v, nm_error *err)
     v->calibrate = nmi_feed_of(o->data, apart ? NMI_FEED_ALL : NMI_FEED_REST, NMI_FEED_WHOLE);
     v->judged = nmi_feed_of(judge, part, NMI_FEED_WHOLE);
     v->random = o->seed + 1;
-    if (v->calibrate.items < 1) {
-        return nmi_fail(err, NM_EINVAL, "prune: %lld items are too few to calibrate and judge with",
-                        (long long)o->data->items);
-    }
     const int64_t fixed = v->targets->graph->values[v->targets->graph->inputs[0]].dims[0];
     NMI_TRY(check_parts(v, fixed, err));
     NMI_TRY(analyse(v, err));

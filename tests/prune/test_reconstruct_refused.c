@@ -190,7 +190,7 @@ START_TEST(values_that_are_not_finite_refused_by_item)
         *at = bad[i];
         snprintf(words, sizeof words, "item %d has", (int)items[i]);
         expect_refused(&o, NM_EINVAL, words);
-        o.max_drop = 0.5; /* the fifth that judges, and the rest */
+        o.max_drop = 0.5; /* the third that judges, and the rest */
         expect_refused(&o, NM_EINVAL, words);
         *at = old;
     }
