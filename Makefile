@@ -172,6 +172,7 @@ FAKES     := $(B)/tests/nmie/fake_engines.so
 $(NMIE_TEST): PARTS := $(filter-out %/main.o %/onnx.pb-c.o,$(NMIE_OBJ)) $(TOOL_OBJ)
 $(NMIE_TEST): PARTS_LIBS := $(NMIE_LIBS)
 $(NMIE_TEST): $(NMIE_OBJ) $(TOOL_OBJ)
+$(B)/tests/prune/test_search: PARTS_LIBS := -lcjson
 $(TOOL_OBJ): ROOM := -Wno-sign-conversion
 $(B)/tests/nmie/test_bench: $(FAKES)
 

@@ -37,7 +37,7 @@ static const char help[] =
     "                       uniform (default without): the smallest weights of each layer.\n"
     "                       global: the smallest weights of all layers together\n"
     "  --calib PATH         data to calibrate with: some hundred inputs, no classes needed\n"
-    "  --judge PATH         data to judge by (default: every fifth input of --calib, which is then\n"
+    "  --judge PATH         data to judge by (default: every third input of --calib, which is then\n"
     "                       not calibrated with). --judge-format, --judge-labels, --judge-count,\n"
     "                       --judge-skip, --judge-every, --judge-class-offset are as below\n"
     "  --effort -1|0        -1: a third of the time, less accurate at high sparsity\n"
@@ -73,7 +73,7 @@ struct prune {
     nm_save_options save;
     enum preset preset;
     const char *in, *out, *save_recipe, *method;
-    bool sparsity_given, judge_given;
+    bool sparsity_given, judge_given, searched;
     char request[128];
     int64_t *before; /* the dense network's answers on judge */
 };
@@ -189,7 +189,8 @@ static int one_option(struct prune *p, int code)
 static int agree(struct prune *p)
 {
     nm_prune_options *o = &p->base.options;
-    bool data = p->base.choice.path, searched = o->speedup > 0.0 || o->max_drop > 0.0 || p->preset;
+    bool data = p->base.choice.path;
+    p->searched = o->speedup > 0.0 || o->max_drop > 0.0 || p->preset;
     int targets = p->sparsity_given + (p->base.recipe_path != NULL) + (o->speedup > 0.0) +
                   (o->max_drop > 0.0) + (p->preset != PRESET_NONE);
     if (targets != 1) {
@@ -202,7 +203,7 @@ static int agree(struct prune *p)
     if (o->method == NM_PRUNE_RECONSTRUCT && !data) {
         return usage(&cmd_prune, "--method reconstruct needs data: --calib PATH");
     }
-    if (searched && o->method != NM_PRUNE_RECONSTRUCT) {
+    if (p->searched && o->method != NM_PRUNE_RECONSTRUCT) {
         return usage(&cmd_prune, "--speedup, --max-drop and --preset need data: --calib PATH%s",
                      data ? ", and --method reconstruct" : "");
     }
@@ -283,19 +284,29 @@ static int parse(int argc, char **argv, struct prune *p)
 
 /* ---- work ------------------------------------------------------------------------------------ */
 
+/* Every third input for calibration: what the library judges by unless it is told. */
+static struct data_choice held_back(const struct prune *p)
+{
+    struct data_choice choice = p->base.choice;
+    choice.every *= 3;
+    choice.count = (p->base.calib.count + 2) / 3;
+    return choice;
+}
+
 /* The dense network's answers on what it is judged by; with recal-perf they say what may be lost. */
 static nm_status open_judge(struct prune *p, nm_model *model, nm_error *err)
 {
-    if (!p->judge_given) {
+    if (!p->judge_given && !p->searched) {
         return NM_OK;
     }
-    nm_status status = dataset_open(&p->judge_choice, &p->base.pre, &p->judge, err);
-    if (!status) {
+    struct data_choice choice = p->judge_given ? p->judge_choice : held_back(p);
+    nm_status status = dataset_open(&choice, &p->base.pre, &p->judge, err);
+    if (!status && p->judge_given) {
         p->judge_data = calibration_data(&p->judge);
         p->base.options.judge = &p->judge_data;
-        status = judge_answers(model, &p->base.settings, &p->judge, &p->before, err);
     }
-    return status;
+    return status ? status
+                  : judge_answers(model, &p->base.settings, &p->judge, &p->before, err);
 }
 
 static void resolve_preset(struct prune *p)

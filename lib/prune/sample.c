@@ -3,31 +3,23 @@
 
 #include "lib/base/checked.h"
 #include "lib/ops/attrs.h"
+#include "lib/prune/random.h"
 
 #include <string.h>
 
 /* ---- positions ------------------------------------------------------------------------------ */
 
-/* SplitMix64 (Steele, Lea, Flood 2014). */
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
 /* The first per_item entries of `at` become positions without repetition (Fisher and Yates). */
 static void draw(const struct nmi_samples *s, int64_t item, int32_t *at)
 {
     uint64_t state = s->seed ^ (uint64_t)item * 0xd1342543de82ef95u;
-    next_random(&state);
+    nmi_random_next(&state);
     for (int64_t i = 0; i < s->positions; i++) {
         at[i] = (int32_t)i;
     }
     for (int64_t i = 0; i < s->per_item && s->per_item < s->positions; i++) {
         const uint64_t left = (uint64_t)(s->positions - i);
-        const int64_t k = i + (int64_t)(next_random(&state) % left);
+        const int64_t k = i + (int64_t)(nmi_random_next(&state) % left);
         const int32_t swap = at[i];
         at[i] = at[k];
         at[k] = swap;
