@@ -94,7 +94,7 @@ bench-peers: all
 peers-table:
 	@$(BENCH_ROWS) --table docs/performance.md
 
-# One run, and from its JSON the tables and charts of docs/performance.md and README.md: some 25 minutes
+# One run, and from its JSON the tables and charts of docs/performance.md and README.md: some 20 minutes
 # on two cores (tests/peers/report.sh: what is run, and how to run less). BATCHES, THREADS, NETS, ROUNDS,
 # SECONDS_EACH, PREDICT; FILL_PAGES= CHART= touch no page.
 FILL_PAGES ?= docs/performance.md README.md
@@ -172,6 +172,7 @@ FAKES     := $(B)/tests/nmie/fake_engines.so
 $(NMIE_TEST): PARTS := $(filter-out %/main.o %/onnx.pb-c.o,$(NMIE_OBJ)) $(TOOL_OBJ)
 $(NMIE_TEST): PARTS_LIBS := $(NMIE_LIBS)
 $(NMIE_TEST): $(NMIE_OBJ) $(TOOL_OBJ)
+$(B)/tests/prune/test_search: PARTS_LIBS := -lcjson
 $(TOOL_OBJ): ROOM := -Wno-sign-conversion
 $(B)/tests/nmie/test_bench: $(FAKES)
 

@@ -10,14 +10,17 @@
 
 static const char help[] =
     "Usage: nmie bench MODEL|builtin:NAME... [option]...\n"
-    "       nmie bench --from RESULT.json... [--html FILE] [--svg FILE] [--csv FILE] [--page FILE]\n"
+    "       nmie bench --from RESULT.json... [--html FILE] [--svg FILE] [--csv FILE] [--page "
+    "FILE]\n"
     "\n"
     "Times networks on made-up input, with libnm and other engines in turns, each in a process of\n"
-    "its own. The search for the best plan is done first and reported apart. builtin:NAME is one of\n"
+    "its own. The search for the best plan is done first and reported apart. builtin:NAME is one "
+    "of\n"
     "resnet18, resnet50, vgg16, mobilenet_v1, mobilenet_v2 with made-up weights.\n"
     "\n"
     "  nmie bench builtin:resnet50 --sparsity 0.9 --compare\n"
-    "  nmie bench net.onnx -b 1,16,64 -t 1,2 --engine libnm,onnxruntime,openvino --html bench.html\n"
+    "  nmie bench net.onnx -b 1,16,64 -t 1,2 --engine libnm,onnxruntime,openvino --html "
+    "bench.html\n"
     "\n"
     "  -b, --batch N[,N]    batch sizes (default 1)\n"
     "  -t, --threads N[,N]  numbers of threads; one case for each pair\n"
@@ -28,11 +31,13 @@ static const char help[] =
     "  --shape CxHxW        an input's dims behind the batch where the model leaves them free\n"
     "                       (builtin: 3xSxS makes the network for another size)\n"
     "  --compare            libnm and libnm-dense, in one row\n"
-    "  --engine NAME[=LIB]  engines, with commas or given again (default libnm): libnm, libnm-half,\n"
+    "  --engine NAME[=LIB]  engines, with commas or given again (default libnm): libnm, "
+    "libnm-half,\n"
     "                       libnm-dense, onnxruntime, onnxruntime-cuda, openvino (float32),\n"
     "                       openvino-default; LIB is the shared library where it is not found.\n"
     "                       One that is not installed is skipped. Outputs are compared with the\n"
-    "                       first's: float32 ones that differ by more than 1e-4 of max|y| make the\n"
+    "                       first's: float32 ones that differ by more than 1e-4 of max|y| make "
+    "the\n"
     "                       exit status 1\n"
     "  --cmd NAME=COMMAND   any other: a command that prints a JSON object with items_per_second;\n"
     "                       {model}, {batch}, {threads}, {seconds}, {x} (input, .npy) and {y}\n"
@@ -233,8 +238,8 @@ static int finish(struct bench *b, int argc, char **argv)
     m->models = argv + optind;
     m->n_models = (size_t)(argc - optind);
     if ((m->n_models == 0) != (b->n_from > 0)) {
-        return usage(&cmd_bench, b->n_from ? "--from measures nothing: it takes no MODEL"
-                                           : "expected a MODEL");
+        return usage(&cmd_bench,
+                     b->n_from ? "--from measures nothing: it takes no MODEL" : "expected a MODEL");
     }
     if (m->compare && m->n_specs != 2) {
         return usage(&cmd_bench, "--compare names its own engines");

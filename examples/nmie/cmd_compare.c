@@ -5,15 +5,16 @@
 
 #include <getopt.h>
 
-static const char help[] =
-    "Usage: nmie compare A.json B.json [--json] [--html FILE] [--svg FILE]\n"
-    "\n"
-    "The speed of A relative to B, for each case and engine that both results of nmie bench --json\n"
-    "have: a virtual machine beside bare metal, before and after a change, two machines. Says which\n"
-    "are within 5 % and 7 %.\n"
-    "\n"
-    "  nmie bench net.onnx -b 1,16 --json >after.json\n"
-    "  nmie compare after.json before.json --html ratio.html\n";
+static const char help[] = "Usage: nmie compare A.json B.json [--json] [--html FILE] [--svg FILE]\n"
+                           "\n"
+                           "The speed of A relative to B, for each case and engine that both "
+                           "results of nmie bench --json\n"
+                           "have: a virtual machine beside bare metal, before and after a change, "
+                           "two machines. Says which\n"
+                           "are within 5 % and 7 %.\n"
+                           "\n"
+                           "  nmie bench net.onnx -b 1,16 --json >after.json\n"
+                           "  nmie compare after.json before.json --html ratio.html\n";
 
 enum { OPT_HTML = 400, OPT_SVG };
 
@@ -24,10 +25,8 @@ struct compare {
 
 static int parse(int argc, char **argv, struct compare *o)
 {
-    static const struct option options[] = {{"json", 0, NULL, OPT_JSON},
-                                            {"html", 1, NULL, OPT_HTML},
-                                            {"svg", 1, NULL, OPT_SVG},
-                                            {0}};
+    static const struct option options[] = {
+        {"json", 0, NULL, OPT_JSON}, {"html", 1, NULL, OPT_HTML}, {"svg", 1, NULL, OPT_SVG}, {0}};
     int code;
     while ((code = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (code) {

@@ -13,7 +13,8 @@
 static const char help[] =
     "Usage: nmie profile MODEL|builtin:NAME [option]...\n"
     "\n"
-    "Each layer's kernel and why it was chosen, shape, zeros, time, GFLOP/s on nonzeros, percent of\n"
+    "Each layer's kernel and why it was chosen, shape, zeros, time, GFLOP/s on nonzeros, percent "
+    "of\n"
     "what the cores can do, bytes, and what conversions cost: the median of up to 15 runs.\n"
     "\n"
     "  nmie profile builtin:resnet50 --sparsity 0.9 -t 1\n"
@@ -93,8 +94,7 @@ static int parse(int argc, char **argv, struct view *v)
 static nm_status open_model(struct view *v, nm_model **model, nm_error *err)
 {
     double seconds;
-    nm_status status =
-        source_load(v->layers.model, &v->settings, &v->shape, model, &seconds, err);
+    nm_status status = source_load(v->layers.model, &v->settings, &v->shape, model, &seconds, err);
     return status || v->layers.sparsity == 0.0
                ? status
                : source_prune(model, v->layers.sparsity, &seconds, err);

@@ -37,7 +37,7 @@ static const char help[] =
     "                       uniform (default without): the smallest weights of each layer.\n"
     "                       global: the smallest weights of all layers together\n"
     "  --calib PATH         data to calibrate with: some hundred inputs, no classes needed\n"
-    "  --judge PATH         data to judge by (default: every fifth input of --calib, which is then\n"
+    "  --judge PATH         data to judge by (default: every third input of --calib, which is then\n"
     "                       not calibrated with). --judge-format, --judge-labels, --judge-count,\n"
     "                       --judge-skip, --judge-every, --judge-class-offset are as below\n"
     "  --effort -1|0        -1: a third of the time, less accurate at high sparsity\n"

@@ -12,10 +12,10 @@
 #define PROFILE_RUNS 15
 
 struct profile {
-    nm_profile *last;      /* of the newest run */
-    struct cJSON *memory;  /* what the session holds */
-    bool cached;           /* planning measured nothing */
-    double *samples;       /* PROFILE_RUNS of each number: ms, moving_ms of each layer, ms of the run */
+    nm_profile *last;     /* of the newest run */
+    struct cJSON *memory; /* what the session holds */
+    bool cached;          /* planning measured nothing */
+    double *samples; /* PROFILE_RUNS of each number: ms, moving_ms of each layer, ms of the run */
     size_t runs;
 };
 

@@ -24,7 +24,8 @@ struct stats stats_of(double *times, size_t n)
                           quantile(times, n, 0.99), times[0]};
 }
 
-/* Outside the k-th value from either end lie, with independent values, less than k of n fair coins. */
+/* Outside the k-th value from either end lie, with independent values, less than k of n fair coins.
+ */
 struct interval interval_of(double *values, size_t n)
 {
     qsort(values, n, sizeof *values, ascending);

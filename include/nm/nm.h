@@ -250,7 +250,7 @@ typedef struct nm_prune_options {
                                    channels stay), "filter" (whole output channels) */
     const char *recipe;         /* text, not a path; NULL: none */
     const nm_data *data;        /* to calibrate with; NM_PRUNE_RECONSTRUCT needs it */
-    const nm_data *judge;       /* to judge candidates with; NULL: every fifth item of data, which is
+    const nm_data *judge;       /* to judge candidates with; NULL: every third item of data, which is
                                    then not calibrated with */
     double speedup;             /* of the whole network over its dense run, such as 3; 0: not asked */
     double max_drop;            /* the fastest network whose share of right answers on judge falls by

@@ -202,6 +202,31 @@ nm_status nm_model_load_memory(const void *bytes, size_t size, const nm_load_opt
     return load_bytes(copy, size, o.external_dir, &o, model, error);
 }
 
+/* A caller's options and what they point to, of whatever age. */
+struct prune_call {
+    nm_prune_options options;
+    nm_data data, judge;
+};
+
+static nm_status copy_data(const nm_data **data, nm_data *copy, nm_error *err)
+{
+    *copy = (nm_data)NM_DATA_INIT;
+    if (*data != NULL) {
+        NMI_TRY(nmi_options_copy("nm_data", *data, sizeof *copy, copy, err));
+        *data = copy;
+    }
+    return NM_OK;
+}
+
+static nm_status copy_call(const nm_prune_options *options, struct prune_call *call, nm_error *err)
+{
+    nm_prune_options *o = &call->options;
+    *o = (nm_prune_options)NM_PRUNE_OPTIONS_INIT;
+    NMI_TRY(nmi_options_copy("nm_prune_options", options, sizeof *o, o, err));
+    NMI_TRY(copy_data(&o->data, &call->data, err));
+    return copy_data(&o->judge, &call->judge, err);
+}
+
 /* Layers are seen as they are optimised, with a way back to the file's weights. */
 static nm_status optimise_mapped(const nm_model *model, const nm_prune_options *o,
                                  struct nmi_graph **graph, nm_error *err)
@@ -233,14 +258,14 @@ static nm_status prune_source(const nm_model *model, const nm_prune_options *o, 
 nm_status nm_model_analyze(const nm_model *model, const nm_prune_options *options, char **json,
                            nm_error *error)
 {
-    nm_prune_options o = NM_PRUNE_OPTIONS_INIT;
+    struct prune_call call;
     struct nmi_graph *optimised = NULL;
     if (model == NULL || json == NULL) {
         return nmi_fail(error, NM_EINVAL, "nm_model_analyze: %s is NULL", model ? "json" : "model");
     }
-    NMI_TRY(nmi_options_copy("nm_prune_options", options, sizeof o, &o, error));
-    NMI_TRY(optimise_mapped(model, &o, &optimised, error));
-    nm_status status = nmi_prune_analyze(optimised, model->source, &o, json, error);
+    NMI_TRY(copy_call(options, &call, error));
+    NMI_TRY(optimise_mapped(model, &call.options, &optimised, error));
+    nm_status status = nmi_prune_analyze(optimised, model->source, &call.options, json, error);
     nmi_graph_free(optimised);
     return status;
 }
@@ -248,19 +273,19 @@ nm_status nm_model_analyze(const nm_model *model, const nm_prune_options *option
 nm_status nm_model_prune(const nm_model *model, const nm_prune_options *options, nm_model **pruned,
                          nm_error *error)
 {
-    nm_prune_options o = NM_PRUNE_OPTIONS_INIT;
+    struct prune_call call;
     nm_load_options load = NM_LOAD_OPTIONS_INIT;
     if (model == NULL || pruned == NULL) {
         return nmi_fail(error, NM_EINVAL, "nm_model_prune: %s is NULL", model ? "pruned" : "model");
     }
-    NMI_TRY(nmi_options_copy("nm_prune_options", options, sizeof o, &o, error));
+    NMI_TRY(copy_call(options, &call, error));
     nm_model *m = NULL;
     NMI_TRY(new_model(&m, error));
     m->limits = model->limits;
     memcpy(&m->parent, &model, sizeof m->parent); /* only its count of references changes */
     nmi_model_retain(m->parent);
     load.no_optimize = model->no_optimize;
-    nm_status status = prune_source(model, &o, m, error);
+    nm_status status = prune_source(model, &call.options, m, error);
     if (status == NM_OK) {
         status = finish(m, &load, error);
     }

@@ -5,9 +5,13 @@
 #include "lib/base/mem.h"
 #include "lib/prune/linear.h"
 
+#include <math.h>
 #include <string.h>
 
+/* Variance over squared mean below which the rounding of float32 sums hides what varies. */
+#define STILL 1e-5
 #define DAMPING 0.005 /* of the mean variance of inputs: 0.003 to 0.03 differ by less than the noise */
+#define PLENTY 16     /* samples for each input, below which damping rises: few fit anything */
 
 static double *zeros(int64_t n)
 {
@@ -28,6 +32,32 @@ static void means(const float *v, int64_t n, int64_t ld, int32_t count, double *
     }
 }
 
+/* An input that hardly varies beside its mean: its weights say nothing that the bias can't. */
+static bool still(const struct nmi_covariance *s, int32_t i)
+{
+    return s->g[(int64_t)i * s->k + i] <= 0;
+}
+
+/* g of sums becomes that of deviations; returns its trace. */
+static double centre(struct nmi_covariance *s, const struct nmi_problem *p)
+{
+    const int32_t k = s->k;
+    double trace = 0;
+    for (int32_t i = 0; i < k; i++) {
+        for (int32_t j = 0; j < k; j++) {
+            double *g = &s->g[(int64_t)i * k + j];
+            *g = *g / (double)p->n - (p->fixed_bias ? 0 : s->mx[i] * s->mx[j]);
+        }
+        double *own = &s->g[(int64_t)i * k + i];
+        *own = *own <= STILL * s->mx[i] * s->mx[i] ? 0 : *own;
+        trace += *own;
+    }
+    for (int64_t i = 0; i < (int64_t)k * k; i++) {
+        s->g[i] = still(s, (int32_t)(i / k)) || still(s, (int32_t)(i % k)) ? 0 : s->g[i];
+    }
+    return trace;
+}
+
 nm_status nmi_covariance_begin(struct nmi_covariance *s, const struct nmi_problem *p, nm_error *err)
 {
     const int32_t k = p->shape.channels * p->shape.taps, m = p->rows;
@@ -41,19 +71,11 @@ nm_status nmi_covariance_begin(struct nmi_covariance *s, const struct nmi_proble
         return nmi_fail_memory(err, (size_t)k * (size_t)k * sizeof *s->g, "a Gram matrix");
     }
     NMI_TRY(nmi_gram_add(p->threads, p->x, p->n, k, s->g, err));
-    if (!p->fixed_bias) {
-        means(p->x, p->n, k, k, s->mx);
-    }
-    double trace = 0;
-    for (int32_t i = 0; i < k; i++) {
-        for (int32_t j = 0; j < k; j++) {
-            double *g = &s->g[(int64_t)i * k + j];
-            *g = *g / (double)p->n - s->mx[i] * s->mx[j];
-        }
-        trace += s->g[(int64_t)i * k + i];
-    }
-    s->damping = trace > 0 ? DAMPING * trace / k : 0;
-    return NM_OK;
+    means(p->x, p->n, k, k, s->mx);
+    const double trace = centre(s, p);
+    const double scarce = PLENTY * (double)k / (double)p->n;
+    s->damping = trace > 0 ? DAMPING * (scarce > 1 ? scarce : 1) * trace / k : 0;
+    return isfinite(trace) ? NM_OK : nmi_fail(err, NM_EINVAL, "its inputs are not finite");
 }
 
 nm_status nmi_covariance_target(struct nmi_covariance *s, const struct nmi_problem *p, const float *target,
@@ -70,20 +92,22 @@ nm_status nmi_covariance_target(struct nmi_covariance *s, const struct nmi_probl
             s->yy[m] += off * off;
         }
     }
+    double sum = 0;
     for (int32_t m = 0; m < s->m; m++) {
         s->yy[m] /= (double)p->n;
-        /* A fixed bias is no part of what x explains. */
-        const double from = p->fixed_bias ? (double)p->b0[m] : 0;
+        if (p->fixed_bias) { /* it is no part of what x explains */
+            const double off = s->my[m] - (double)p->b0[m];
+            s->yy[m] += off * off;
+            s->my[m] = (double)p->b0[m];
+        }
         double *c = s->c + (int64_t)m * s->k;
         for (int32_t k = 0; k < s->k; k++) {
-            c[k] = c[k] / (double)p->n - s->my[m] * s->mx[k];
+            c[k] = still(s, k) ? 0 : c[k] / (double)p->n - s->my[m] * s->mx[k];
+            sum += fabs(c[k]);
         }
-        if (p->fixed_bias) {
-            s->yy[m] += (s->my[m] - from) * (s->my[m] - from);
-            s->my[m] = from;
-        }
+        sum += s->yy[m];
     }
-    return NM_OK;
+    return isfinite(sum) ? NM_OK : nmi_fail(err, NM_EINVAL, "its outputs are not finite");
 }
 
 void nmi_covariance_free(struct nmi_covariance *s)

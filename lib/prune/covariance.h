@@ -9,13 +9,13 @@ struct nmi_covariance {
     int32_t m, k, threads;
     double *g;  /* [k][k] of x */
     double *c;  /* [m][k] of target and x */
-    double *mx; /* [k] means; 0 when the bias is fixed */
-    double *my; /* [m] */
+    double *mx; /* [k] means */
+    double *my; /* [m]; the bias when it is fixed: then moments are about it, and g about zero */
     double *yy; /* [m] variance of the target */
     double damping;
 };
 
-/* g and mx. Free with nmi_covariance_free, after failures too. */
+/* g and mx. Free with nmi_covariance_free, after failures too. NM_EINVAL: sums are not finite. */
 nm_status nmi_covariance_begin(struct nmi_covariance *s, const struct nmi_problem *p, nm_error *err);
 /* c, my and yy of target[n][m]. */
 nm_status nmi_covariance_target(struct nmi_covariance *s, const struct nmi_problem *p, const float *target,

@@ -35,7 +35,7 @@ nm_status nmi_feed_check(const nm_data *data, struct nmi_graph *g, nm_error *err
                         v->name);
     }
     memcpy(v->dims + 1, data->dims, (size_t)data->rank * sizeof *v->dims);
-    if (nmi_dim_known(v->dims[0]) && data->items % v->dims[0] != 0) {
+    if (nmi_dim_known(v->dims[0]) && (v->dims[0] == 0 || data->items % v->dims[0] != 0)) {
         return nmi_fail(err, NM_ESHAPE, "prune: %lld items are no multiple of the model's batch %lld",
                         (long long)data->items, (long long)v->dims[0]);
     }
@@ -56,29 +56,31 @@ int32_t nmi_feed_batch(const struct nmi_graph *g, int64_t items)
     return items < BATCH ? (int32_t)items : BATCH;
 }
 
-struct nmi_feed nmi_feed_of(const nm_data *data, enum nmi_feed_part part)
+struct nmi_feed nmi_feed_of(const nm_data *data, enum nmi_feed_part part, int64_t most)
 {
-    const int64_t fifth = (data->items + 4) / 5;
+    const int64_t third = (data->items + 2) / 3;
     const int64_t items = part == NMI_FEED_ALL     ? data->items
-                          : part == NMI_FEED_FIFTH ? fifth
-                                                   : data->items - fifth;
-    return (struct nmi_feed){data, part, items};
+                          : part == NMI_FEED_THIRD ? third
+                                                   : data->items - third;
+    const int64_t step = items > most ? (items + most - 1) / most : 1;
+    return (struct nmi_feed){data, part, step, (items + step - 1) / step};
 }
 
 int64_t nmi_feed_item(const struct nmi_feed *feed, int64_t i)
 {
-    return feed->part == NMI_FEED_ALL     ? i
-           : feed->part == NMI_FEED_FIFTH ? 5 * i
-                                          : i / 4 * 5 + 1 + i % 4;
+    const int64_t k = i * feed->step;
+    return feed->part == NMI_FEED_ALL     ? k
+           : feed->part == NMI_FEED_THIRD ? 3 * k
+                                          : k / 2 * 3 + 1 + k % 2;
 }
 
-/* Items of a part do not lie together: one call each. */
+/* Items that do not lie together need one call each. */
 static nm_status read_items(const struct nmi_feed *feed, int64_t first, int64_t count, int64_t elems,
                             float *to, nm_error *err)
 {
     const nm_data *d = feed->data;
     nm_error why = {NM_OK, ""};
-    const int64_t step = feed->part == NMI_FEED_ALL ? count : 1;
+    const int64_t step = feed->part == NMI_FEED_ALL && feed->step == 1 ? count : 1;
     for (int64_t i = 0; i < count; i += step) {
         const int64_t at = nmi_feed_item(feed, first + i);
         const nm_status status = d->read(d->user, at, step, to + i * elems, &why);

@@ -96,6 +96,9 @@ static nm_status read_items(struct nmi_judge *j, const struct nmi_graph *dense, 
 {
     const int32_t input = dense->inputs[0];
     const int32_t batch = nmi_feed_batch(dense, j->items);
+    if (j->items < j->feed.items) { /* whole batches */
+        j->items = j->items > batch ? j->items - j->items % batch : batch;
+    }
     j->n_batches = (int32_t)((j->items + batch - 1) / batch);
     NMI_TRY(nmi_kept_create(&j->input, dense->n_values, j->n_batches, err));
     NMI_TRY(nmi_kept_add(&j->input, input, err));
@@ -113,7 +116,7 @@ static nm_status read_items(struct nmi_judge *j, const struct nmi_graph *dense, 
     return NM_OK;
 }
 
-nm_status nmi_judge_create(const struct nmi_graph *dense, const struct nmi_feed *feed, int64_t limit,
+nm_status nmi_judge_create(const struct nmi_graph *dense, const struct nmi_feed *feed,
                            int32_t threads, struct nmi_judge **judge, nm_error *err)
 {
     struct nmi_judge *j = nmi_calloc(1, sizeof *j);
@@ -121,7 +124,7 @@ nm_status nmi_judge_create(const struct nmi_graph *dense, const struct nmi_feed 
         return nmi_fail_memory(err, sizeof *j, "judging");
     }
     j->feed = *feed;
-    j->items = feed->items < limit ? feed->items : limit;
+    j->items = feed->items;
     j->threads = threads;
     j->dense_pass = true;
     nm_status status = read_items(j, dense, err);

@@ -14,8 +14,7 @@ struct nmi_verdict {
     int64_t items;
 };
 
-/* limit: at most so many items are used. */
-nm_status nmi_judge_create(const struct nmi_graph *dense, const struct nmi_feed *feed, int64_t limit,
+nm_status nmi_judge_create(const struct nmi_graph *dense, const struct nmi_feed *feed,
                            int32_t threads, struct nmi_judge **judge, nm_error *err);
 nm_status nmi_judge_run(struct nmi_judge *judge, const struct nmi_graph *candidate,
                         struct nmi_verdict *verdict, nm_error *err);

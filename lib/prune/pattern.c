@@ -23,7 +23,9 @@ nm_status nmi_pattern_parse(const char *word, struct nmi_pattern *pattern, nm_er
         pattern->kind = NMI_PATTERN_FILTER;
         return NM_OK;
     }
-    const bool read = sscanf(word, "%2d%c%2d%n", &a, &between, &b, &end) == 3 && word[end] == '\0';
+    const bool plain = word[strspn(word, "0123456789x:")] == '\0'; /* no blanks, no signs */
+    const bool read =
+        plain && sscanf(word, "%2d%c%2d%n", &a, &between, &b, &end) == 3 && word[end] == '\0';
     if (!read || a < 1 || b < 1 || a > SIDE_MAX || b > SIDE_MAX ||
         (between != 'x' && between != ':') || (between == ':' && a > b)) {
         return nmi_fail(err, NM_EINVAL,

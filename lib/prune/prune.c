@@ -67,7 +67,7 @@ static nm_status begin(struct pruning *p, const struct nmi_graph *optimised,
 
 static nm_status reconstruct(struct pruning *p, struct nmi_graph *pruned, nm_error *err)
 {
-    const struct nmi_feed feed = nmi_feed_of(p->options.data, NMI_FEED_ALL);
+    const struct nmi_feed feed = nmi_feed_of(p->options.data, NMI_FEED_ALL, NMI_FEED_WHOLE);
     struct nmi_reconstruct job = {.to = {.targets = &p->targets, .source = pruned},
                                   .options = &p->options,
                                   .feed = &feed,
@@ -145,7 +145,7 @@ static nm_status any_input(const struct pruning *p, struct nmi_tensor *input, nm
                         v->name);
     }
     if (p->options.data != NULL) {
-        const struct nmi_feed feed = nmi_feed_of(p->options.data, NMI_FEED_ALL);
+        const struct nmi_feed feed = nmi_feed_of(p->options.data, NMI_FEED_ALL, NMI_FEED_WHOLE);
         return nmi_feed_read(&feed, 0, input->dims[0], input, err);
     }
     input->data = nmi_calloc(bytes, 1);
@@ -155,12 +155,13 @@ static nm_status any_input(const struct pruning *p, struct nmi_tensor *input, nm
 static nm_status find_errors(struct pruning *p, const struct nmi_graph *source,
                              struct nmi_layer_grid *grid, nm_error *err)
 {
-    const struct nmi_feed feed = nmi_feed_of(p->options.data, NMI_FEED_ALL);
+    const struct nmi_feed feed = nmi_feed_of(p->options.data, NMI_FEED_ALL, NMI_FEED_WHOLE);
     struct nmi_reconstruct job = {.to = {.targets = &p->targets},
                                   .options = &p->options,
                                   .feed = &feed,
                                   .results = p->results,
                                   .grid = grid,
+                                  .progress_from = 0.2, /* behind the times */
                                   .progress_to = 1};
     nm_status status = nmi_graph_copy(source, nmi_op_attr_bytes, &job.to.source, err);
     if (status == NM_OK) {

@@ -18,6 +18,7 @@ const double nmi_grid[NMI_GRID] = {0.0, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9
 
 #define SAMPLES 32000        /* of a layer, all items together: more changed nothing */
 #define GROUP_SAMPLES 4000   /* the same for the small matrices of a grouped layer, at least */
+#define REFIT_SAMPLES 8      /* for each input, which a dense layer's refit needs at least */
 #define MEMORY ((uint64_t)4 << 30)
 
 struct walk {
@@ -206,18 +207,25 @@ static int64_t samples_of(const struct nmi_target *t)
     return t->groups > 1 && enough < SAMPLES ? enough : SAMPLES;
 }
 
-/* Positions of the layer's output, of one item. */
-static nm_status count_positions(const struct walk *w, const struct stop *s, int64_t *positions,
-                                 nm_error *err)
+static int64_t per_item(const struct walk *w, const struct nmi_target *t)
 {
-    const uint64_t bytes = bytes_of(w, s->out);
-    const int64_t rows = (int64_t)s->target->groups * s->target->rows;
-    *positions = (int64_t)(bytes / sizeof(float)) / w->feed->items / rows;
-    return bytes == UINT64_MAX || *positions < 1
-               ? nmi_fail(err, NM_EUNSUPPORTED,
-                          "prune: the shape of layer %s is not known: leave it dense",
-                          s->node->name)
-               : NM_OK;
+    return (samples_of(t) + w->feed->items - 1) / w->feed->items;
+}
+
+/* Positions of a layer's output, of one item; 0 when its shape is not known. */
+static int64_t positions_of(const struct walk *w, const struct nmi_target *t)
+{
+    const uint64_t bytes = bytes_of(w, w->dense->nodes[t->info.node].outputs[0]);
+    const int64_t rows = (int64_t)t->groups * t->rows;
+    return bytes == UINT64_MAX ? 0
+                               : (int64_t)(bytes / sizeof(float)) / w->feed->items / rows;
+}
+
+/* Few samples would be learnt by heart: a layer that stays dense is then better left as it is. */
+static bool refit_pays(const struct walk *w, const struct nmi_target *t)
+{
+    const int64_t positions = positions_of(w, t), each = per_item(w, t);
+    return (positions < each ? positions : each) * w->feed->items >= REFIT_SAMPLES * (int64_t)t->cols;
 }
 
 static nm_status sample_layer(struct walk *w, struct stop *s, struct nmi_samples *samples,
@@ -236,9 +244,12 @@ static nm_status sample_layer(struct walk *w, struct stop *s, struct nmi_samples
                                          .n_wanted = PRUNED_N,
                                          .raw = NMI_NONE,
                                          .threads = w->threads};
-    int64_t positions = 0;
-    NMI_TRY(count_positions(w, s, &positions, err));
-    const int64_t each = (samples_of(s->target) + w->feed->items - 1) / w->feed->items;
+    const int64_t positions = positions_of(w, s->target);
+    if (positions < 1) {
+        return nmi_fail(err, NM_EUNSUPPORTED,
+                        "prune: the shape of layer %s is not known: leave it dense", s->node->name);
+    }
+    const int64_t each = per_item(w, s->target);
     const uint64_t seed = w->job->options->seed * 1000003u + (uint64_t)s->index;
     NMI_TRY(nmi_samples_create(s->target, s->node, w->feed->items, positions, each,
                                s->skip != NMI_NONE, seed, samples, err));
@@ -344,6 +355,9 @@ static nm_status walk_layer(struct walk *w, int32_t index, nm_error *err)
     nm_status status = sample_layer(w, &s, &samples, err);
     status = status == NM_OK ? fit_layer(w, &s, &samples, fixed_bias, err) : status;
     nmi_samples_free(&samples);
+    if (status == NM_EINVAL) {
+        return nmi_fail_in(err, status, "prune: layer %s", s.node->name);
+    }
     NMI_TRY(status);
     w->done += work_of(s.target);
     return s.keep ? advance(w, &s, err) : NM_OK;
@@ -387,6 +401,8 @@ static nm_status begin(struct walk *w, nm_error *err)
     NMI_TRY(nmi_kept_create(&w->of_dense, w->dense->n_values, w->n_batches, err));
     NMI_TRY(nmi_kept_create(&w->of_pruned, w->dense->n_values, w->n_batches, err));
     for (int32_t k = 0; k < job->to.targets->n; k++) {
+        struct nmi_target *t = &job->to.targets->at[k];
+        t->refit = t->chosen || (t->refit && refit_pays(w, t));
         w->work += walked(&job->to.targets->at[k]) ? work_of(&job->to.targets->at[k]) : 0;
     }
     return read_data(w, err);

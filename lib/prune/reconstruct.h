@@ -19,14 +19,17 @@ struct nmi_layer_result {
     const char *refused; /* static */
 };
 
-/* The data, or a part of it: every fifth item judges, the others calibrate. */
-enum nmi_feed_part { NMI_FEED_ALL, NMI_FEED_FIFTH, NMI_FEED_REST };
+/* The data, or a part of it: every third item judges, the others calibrate (a layer can learn some
+ * hundred items by heart, so what it calibrated with is no judge of it). */
+enum nmi_feed_part { NMI_FEED_ALL, NMI_FEED_THIRD, NMI_FEED_REST };
 struct nmi_feed {
     const nm_data *data;
     enum nmi_feed_part part;
-    int64_t items;
+    int64_t step, items; /* item i is number i x step of the part */
 };
-struct nmi_feed nmi_feed_of(const nm_data *data, enum nmi_feed_part part);
+#define NMI_FEED_WHOLE ((int64_t)1 << 40)
+/* At most so many items of the part, evenly. */
+struct nmi_feed nmi_feed_of(const nm_data *data, enum nmi_feed_part part, int64_t most);
 /* Which item of the data is item i of the feed. */
 int64_t nmi_feed_item(const struct nmi_feed *feed, int64_t i);
 

@@ -25,6 +25,7 @@ struct searching {
     struct nmi_targets *targets;
     struct nmi_arena arena;
     struct nmi_target *base; /* targets before any candidate */
+    struct nmi_layer_result *told; /* who can't be changed, and the best candidate's errors */
     struct nmi_feed calibrate, judged;
     struct nmi_layer_grid *grid; /* by target */
     struct nmi_speed speed;
@@ -100,6 +101,14 @@ static nm_status prune_candidate(const struct searching *v, const int32_t *pick,
                                         .progress_from = progress[0],
                                         .progress_to = progress[1]};
     return nmi_prune_reconstruct(&job, err);
+}
+
+/* The last candidate is the best so far. */
+static void keep_results(const struct searching *v)
+{
+    for (int32_t k = 0; k < v->targets->n; k++) {
+        v->told[k].error = v->s->results[k].error;
+    }
 }
 
 /* ---- weights of the errors ------------------------------------------------------------------ */
@@ -228,6 +237,7 @@ static nm_status search_speed(struct searching *v, struct candidate *best, doubl
         NMI_TRY(fit_budget(v, goal, &budget, err));
     }
     NMI_TRY(prune_candidate(v, v->pick, progress, best, err));
+    keep_results(v);
     NMI_TRY(nmi_judge_run(v->judge, best->running, &verdict, err));
     *drop = verdict.drop;
     return NM_OK;
@@ -247,6 +257,7 @@ static nm_status try_budget(struct searching *v, double budget, int32_t step, st
     *passes = status == NM_OK && verdict.drop <= v->s->options->max_drop + 1e-12;
     if (*passes) {
         close_candidate(best);
+        keep_results(v);
         *best = c;
         *drop = verdict.drop;
         return NM_OK;
@@ -308,7 +319,9 @@ static nm_status analyse(struct searching *v, nm_error *err)
         status = nmi_prune_reconstruct(&job, err);
     }
     close_candidate(&c);
-    return status;
+    NMI_TRY(status);
+    v->told = nmi_arena_copy(&v->arena, v->s->results, (size_t)t->n * sizeof *v->told + 1);
+    return v->told != NULL ? NM_OK : nmi_fail_memory(err, (size_t)t->n * sizeof *v->told, "a profile");
 }
 
 static nm_status make_tables(struct searching *v, nm_error *err)
@@ -334,28 +347,48 @@ static nm_status make_tables(struct searching *v, nm_error *err)
     return v->n > 0 ? NM_OK : nmi_fail(err, NM_EINVAL, "prune: no layer can be pruned");
 }
 
+/* A fifth of the data and the rest must be there, and fill batches where their size is fixed. */
+static nm_status check_parts(const struct searching *v, int64_t fixed, nm_error *err)
+{
+    const int64_t items = v->s->options->data->items;
+    if (v->calibrate.items < 1) {
+        return nmi_fail(err, NM_EINVAL, "prune: %lld items are too few to calibrate and judge with",
+                        (long long)items);
+    }
+    if (nmi_dim_known(fixed) && (v->calibrate.items % fixed != 0 || v->judged.items % fixed != 0)) {
+        return nmi_fail(err, NM_ESHAPE,
+                        "prune: a fifth of %lld items does not fill the model's batches of %lld: give "
+                        "data to judge with",
+                        (long long)items, (long long)fixed);
+    }
+    return NM_OK;
+}
+
 static nm_status begin(struct searching *v, nm_error *err)
 {
     const nm_prune_options *o = v->s->options;
     const bool apart = o->judge != NULL;
-    v->calibrate = nmi_feed_of(o->data, apart ? NMI_FEED_ALL : NMI_FEED_REST);
-    v->judged = apart ? nmi_feed_of(o->judge, NMI_FEED_ALL) : nmi_feed_of(o->data, NMI_FEED_FIFTH);
+    const nm_data *judge = apart ? o->judge : o->data;
+    const enum nmi_feed_part part = apart ? NMI_FEED_ALL : NMI_FEED_THIRD;
+    v->calibrate = nmi_feed_of(o->data, apart ? NMI_FEED_ALL : NMI_FEED_REST, NMI_FEED_WHOLE);
+    v->judged = nmi_feed_of(judge, part, NMI_FEED_WHOLE);
     v->random = o->seed + 1;
     if (v->calibrate.items < 1) {
         return nmi_fail(err, NM_EINVAL, "prune: %lld items are too few to calibrate and judge with",
                         (long long)o->data->items);
     }
     const int64_t fixed = v->targets->graph->values[v->targets->graph->inputs[0]].dims[0];
+    NMI_TRY(check_parts(v, fixed, err));
     NMI_TRY(analyse(v, err));
     NMI_TRY(nmi_feed_read(&v->calibrate, 0, nmi_dim_known(fixed) ? fixed : 1, &v->input, err));
     NMI_TRY(nmi_speed_measure(v->targets, v->s->source, o, &v->input, &v->arena, &v->speed, err));
-    const double quick = QUICK_MS / v->speed.dense_ms;
-    const int64_t limit = quick < QUICK_LEAST  ? QUICK_LEAST
-                          : quick > QUICK_MOST ? QUICK_MOST
-                                               : (int64_t)quick;
-    NMI_TRY(nmi_judge_create(v->targets->graph, &v->judged, limit, o->threads, &v->quick, err));
-    NMI_TRY(
-        nmi_judge_create(v->targets->graph, &v->judged, INT64_MAX, o->threads, &v->judge, err));
+    const double most = QUICK_MS / v->speed.dense_ms;
+    const struct nmi_feed quick = nmi_feed_of(judge, part,
+                                              most < QUICK_LEAST  ? QUICK_LEAST
+                                              : most > QUICK_MOST ? QUICK_MOST
+                                                                  : (int64_t)most);
+    NMI_TRY(nmi_judge_create(v->targets->graph, &quick, o->threads, &v->quick, err));
+    NMI_TRY(nmi_judge_create(v->targets->graph, &v->judged, o->threads, &v->judge, err));
     NMI_TRY(make_tables(v, err));
     return find_weights(v, err);
 }
@@ -384,6 +417,7 @@ nm_status nmi_prune_search(const struct nmi_search *search, struct nmi_graph **p
     }
     if (status == NM_OK) {
         set_targets(&v, v.pick);
+        memcpy(search->results, v.told, (size_t)v.targets->n * sizeof *v.told);
         result->dense_ms = v.speed.dense_ms;
         result->judged = v.judged.items;
         status = nmi_speed_of(best.running, search->options, false, &v.input, &result->ms, err);

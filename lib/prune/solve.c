@@ -75,7 +75,7 @@ static void fit_bias(const struct solving *v)
 {
     for (int32_t m = 0; m < v->p->rows; m++) {
         double b = v->s.my[m];
-        for (int32_t k = 0; k < v->k; k++) {
+        for (int32_t k = 0; k < v->k && !v->p->fixed_bias; k++) {
             b -= (double)v->to->w[(int64_t)m * v->k + k] * v->s.mx[k];
         }
         v->to->b[m] = (float)b;

@@ -156,13 +156,22 @@ static nm_status check_finite(const struct nmi_targets *all, const struct nmi_ta
     return NM_OK;
 }
 
+static bool has_null(const char *const *list, size_t n)
+{
+    bool any = n > 0 && list == NULL;
+    for (size_t i = 0; i < n && !any; i++) {
+        any = list[i] == NULL;
+    }
+    return any;
+}
+
 static nm_status check_options(const nm_prune_options *o, nm_error *err)
 {
     if (!(o->sparsity >= 0 && o->sparsity <= 1)) {
         return nmi_fail(err, NM_EINVAL, "prune: sparsity is %g, it must be in 0..1", o->sparsity);
     }
-    if ((o->n_layers > 0 && o->layers == NULL) || (o->n_exclude > 0 && o->exclude == NULL)) {
-        return nmi_fail(err, NM_EINVAL, "prune: a list of patterns is NULL");
+    if (has_null(o->layers, o->n_layers) || has_null(o->exclude, o->n_exclude)) {
+        return nmi_fail(err, NM_EINVAL, "prune: a list of patterns is NULL, or one of its patterns");
     }
     if (o->recipe != NULL && (o->n_layers > 0 || o->n_exclude > 0 || o->pattern != NULL)) {
         return nmi_fail(err, NM_EINVAL,

@@ -32,16 +32,24 @@ static const struct nmi_constant *bias_of(const struct nmi_graph *g, const struc
     return node->n_inputs > 2 ? nmi_graph_constant(g, node->inputs[2]) : NULL;
 }
 
-/* A Gemm whose third input is a row of its own, or that has none. */
+/* What a Gemm adds: nothing, or a constant that is the same for all items. */
+static bool gemm_adds_a_row(const struct nmi_graph *g, const struct nmi_node *node, int32_t rows)
+{
+    const struct nmi_constant *c = bias_of(g, node);
+    if (node->n_inputs < 3 || node->inputs[2] == NMI_NONE) {
+        return true;
+    }
+    return c != NULL && c->type == NM_F32 &&
+           (c->bytes == sizeof(float) ||
+            (c->bytes == (size_t)rows * sizeof(float) && (c->rank == 1 || c->dims[0] == 1)));
+}
+
+/* Whether that can be changed: a value for each output, or nothing yet. */
 static bool gemm_bias_free(const struct nmi_graph *g, const struct nmi_node *node, int32_t rows)
 {
-    const struct nmi_gemm_attrs *attrs = node->attrs;
     const struct nmi_constant *c = bias_of(g, node);
-    if (node->n_inputs > 2 && node->inputs[2] != NMI_NONE) {
-        return c != NULL && c->type == NM_F32 && c->bytes == (size_t)rows * sizeof(float) &&
-               attrs->beta == 1.0f && (c->rank == 1 || c->dims[0] == 1);
-    }
-    return true;
+    return c == NULL || (c->bytes == (size_t)rows * sizeof(float) &&
+                         ((const struct nmi_gemm_attrs *)node->attrs)->beta == 1.0f);
 }
 
 const char *nmi_write_back_refuse(const struct nmi_write_back *to, const struct nmi_target *t,
@@ -60,7 +68,9 @@ const char *nmi_write_back_refuse(const struct nmi_write_back *to, const struct 
     if (node->op == NMI_OP_Gemm) {
         const struct nmi_gemm_attrs *attrs = node->attrs;
         *fixed_bias = !gemm_bias_free(to->source, node, rows_of(t));
-        return attrs->alpha != 1.0f || attrs->trans_a ? "it is a Gemm with alpha or transA" : NULL;
+        return attrs->alpha != 1.0f || attrs->trans_a ? "it is a Gemm with alpha or transA"
+               : !gemm_adds_a_row(to->source, node, rows_of(t)) ? "what it adds is no constant row"
+                                                                : NULL;
     }
     *fixed_bias = node->op != NMI_OP_Conv;
     return own->op == NMI_OP_ConvTranspose || t->info.constant->rank > 4 ||

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A library that looks to nmie bench like ONNX Runtime and like OpenVINO, and runs one network: Relu of
- * "x" [N,4] to "y". NM_FAKE decides how: good; wrong (an output is off); error (a run is refused); crash
- * and hang (in the third run); absent (the model is refused when it is loaded).
+ * A library that looks to nmie bench like ONNX Runtime and like OpenVINO, and runs one network:
+ * Relu of "x" [N,4] to "y". NM_FAKE decides how: good; wrong (an output is off); error (a run is
+ * refused); crash and hang (in the third run); absent (the model is refused when it is loaded).
  */
 #include <math.h>
 #include <stdarg.h>
@@ -38,7 +38,7 @@ static bool relu(const float *x, float *y, size_t n)
     return !fake_is("error");
 }
 
-/* ---- ONNX Runtime ------------------------------------------------------------------------------ */
+/* ---- ONNX Runtime ---------------------------------------------------------------------------- */
 
 struct value {
     float *data;
@@ -185,15 +185,24 @@ static void *get_dims(const void *info, int64_t *dims, size_t n)
 
 /* The places of the table, as onnxruntime_c_api.h orders them. */
 typedef void (*slot)(void);
-static const slot table[128] = {[2] = (slot)error_message,   [3] = (slot)create_env,
-                                [6] = (slot)disable_telemetry, [7] = (slot)create_session,
-                                [9] = (slot)run,             [10] = (slot)create_thing,
-                                [24] = (slot)set_int,        [25] = (slot)set_int,
-                                [49] = (slot)create_tensor,  [51] = (slot)get_data,
-                                [60] = (slot)get_type,       [61] = (slot)get_rank,
-                                [62] = (slot)get_dims,       [65] = (slot)get_info,
-                                [69] = (slot)create_memory_info, [93] = (slot)release,
-                                [96] = (slot)release_value,  [99] = (slot)release};
+static const slot table[128] = {[2] = (slot)error_message,
+                                [3] = (slot)create_env,
+                                [6] = (slot)disable_telemetry,
+                                [7] = (slot)create_session,
+                                [9] = (slot)run,
+                                [10] = (slot)create_thing,
+                                [24] = (slot)set_int,
+                                [25] = (slot)set_int,
+                                [49] = (slot)create_tensor,
+                                [51] = (slot)get_data,
+                                [60] = (slot)get_type,
+                                [61] = (slot)get_rank,
+                                [62] = (slot)get_dims,
+                                [65] = (slot)get_info,
+                                [69] = (slot)create_memory_info,
+                                [93] = (slot)release,
+                                [96] = (slot)release_value,
+                                [99] = (slot)release};
 
 static const slot *get_api(uint32_t version)
 {
@@ -216,7 +225,7 @@ EXPORT const struct base *OrtGetApiBase(void)
     return &base;
 }
 
-/* ---- OpenVINO ---------------------------------------------------------------------------------- */
+/* ---- OpenVINO -------------------------------------------------------------------------------- */
 
 struct dimension {
     int64_t low, high;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* nmie bench beside other engines: a fake library that is good, wrong, refuses, crashes or hangs. */
+/* nmie bench beside other engines: a fake library that is good, wrong, refuses, crashes or hangs.
+ */
 #include "lib/base/mem.h"
 #include "tests/nmie/tool.h"
 #include "tests/support/onnx_build.h"
@@ -13,19 +14,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* y = Relu(x), [N,4]: what the fake engines run. */
-static const char *relu_net(void)
+/* y = Relu(x). */
+static const char *relu_of(const char *shape, const char *file)
 {
     struct onnx_build b;
     size_t size;
     onnx_build_start(&b, 13);
-    onnx_build_input(&b, "x", NM_F32, "N,4");
+    onnx_build_input(&b, "x", NM_F32, shape);
     onnx_build_node(&b, "Relu", "x", "y");
-    onnx_build_output(&b, "y", NM_F32, "N,4");
+    onnx_build_output(&b, "y", NM_F32, shape);
     void *bytes = onnx_build_finish(&b, &size);
-    const char *path = scratch_write("relu.onnx", bytes, size);
+    const char *path = scratch_write(file, bytes, size);
     nmi_free(bytes);
     return path;
+}
+
+/* What the fake engines run. */
+static const char *relu_net(void)
+{
+    return relu_of("N,4", "relu.onnx");
 }
 
 static const char *fake(void)
@@ -155,9 +162,9 @@ END_TEST
 /* What the schema of docs/cli.md promises of a row. */
 static void check_row(const cJSON *row)
 {
-    static const char *const numbers[] = {"batch",        "threads",      "sparsity",
-                                          "items_per_second", "iterations", "plan_seconds",
-                                          "load_seconds", "prune_seconds", "peak_rss_mib"};
+    static const char *const numbers[] = {
+        "batch",        "threads",      "sparsity",      "items_per_second", "iterations",
+        "plan_seconds", "load_seconds", "prune_seconds", "peak_rss_mib"};
     static const char *const of_ms[] = {"median", "p90", "p99", "best", "spread"};
     static const char *const of_noise[] = {"steal", "other", "drift"};
     static const char *const strings[] = {"model", "engine", "version", "precision"};
@@ -182,10 +189,10 @@ static void check_row(const cJSON *row)
 
 static void check_environment(const cJSON *top)
 {
-    static const char *const keys[] = {
-        "cpu",      "isa",        "flags",      "caches", "cores_allowed", "cores_online",
-        "cgroup_cpus", "smt",     "governor",   "hypervisor", "memory_mib", "libnm",
-        "onednn",   "kernel",     "date"};
+    static const char *const keys[] = {"cpu",           "isa",          "flags",       "caches",
+                                       "cores_allowed", "cores_online", "cgroup_cpus", "smt",
+                                       "governor",      "hypervisor",   "memory_mib",  "libnm",
+                                       "onednn",        "kernel",       "date"};
     const cJSON *environment = cJSON_GetObjectItem(top, "environment");
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         ck_assert_msg(cJSON_HasObjectItem(environment, keys[i]), "no %s", keys[i]);
@@ -230,6 +237,17 @@ START_TEST(bad_command_lines_are_refused)
 }
 END_TEST
 
+START_TEST(a_batch_that_the_model_does_not_have_is_refused)
+{
+    const char *net = relu_of("3,1,2,2", "three.onnx");
+    tool_call(1, "bench %s -b 2 -t 1 --seconds 0.01", net);
+    ck_assert_ptr_nonnull(strstr(tool_said, "use -b 3"));
+    tool_call(1, "bench %s -t 1 --seconds 0.01", net);
+    tool_call(0, "bench %s -b 3 -t 1 --seconds 0.01", net);
+    tool_call(0, "bench %s -t 1 --seconds 0.01", relu_of("5", "vector.onnx")); /* no images */
+}
+END_TEST
+
 /* The rest of a list of models is measured when one of them is refused. */
 START_TEST(a_bad_model_among_good_ones)
 {
@@ -271,6 +289,7 @@ int main(void)
     tcase_add_test(t, commands_that_fail_are_lines);
     tcase_add_test(t, json_follows_its_schema);
     tcase_add_test(t, bad_command_lines_are_refused);
+    tcase_add_test(t, a_batch_that_the_model_does_not_have_is_refused);
     tcase_add_test(t, a_bad_model_among_good_ones);
     tcase_add_test(t, an_interrupt_ends_the_bench_with_what_it_has);
     suite_add_tcase(s, t);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is made of stored results: tables, pages, comparisons and predictions, held against the files in
- * tests/nmie/golden. NM_GOLDEN=write writes those anew; look at the difference before you keep it.
+ * What is made of stored results: tables, pages, comparisons and predictions, held against the
+ * files in tests/nmie/golden. NM_GOLDEN=write writes those anew; look at the difference before you
+ * keep it.
  */
 #include "examples/nmie/bench/compare.h"
 #include "examples/nmie/bench/page.h"
@@ -92,7 +93,7 @@ START_TEST(markdown_as_stored)
     const struct args_list cores = {2, {4, 10}};
     ck_assert_int_eq(predict_rows(&a, &cores, &machine, NULL), NM_OK);
     for (int i = 0; i < 2; i++) { /* a second time changes nothing */
-        ck_assert_int_eq(page_markdown(path, &a, NULL), NM_OK);
+        ck_assert_int_eq(page_markdown(path, "chart.svg", &a, NULL), NM_OK);
         ck_assert_int_eq(slurp_read(path, 1 << 20, &out, NULL), NM_OK);
         expect_golden("page.md", (const char *)out.bytes);
         slurp_free(&out);
@@ -100,7 +101,7 @@ START_TEST(markdown_as_stored)
     slurp_free(&in);
     nm_error err;
     path = scratch_write("bare.md", "no marks\n", 9);
-    ck_assert_int_eq(page_markdown(path, &a, &err), NM_EFORMAT);
+    ck_assert_int_eq(page_markdown(path, NULL, &a, &err), NM_EFORMAT);
     ck_assert_ptr_nonnull(strstr(err.message, "<!-- bench -->"));
 }
 END_TEST
@@ -163,7 +164,8 @@ START_TEST(results_without_a_common_case_refused)
     nm_error err;
     const char text[] = "{\"model\": \"m.onnx\", \"batch\": 7, \"threads\": 1, "
                         "\"items_per_second\": 3, \"ms\": {\"median\": 5}}";
-    ck_assert_int_eq(rows_read(scratch_write("m.json", text, sizeof text - 1), &other, NULL), NM_OK);
+    ck_assert_int_eq(rows_read(scratch_write("m.json", text, sizeof text - 1), &other, NULL),
+                     NM_OK);
     ck_assert_uint_eq(other.n, 1); /* one row is a document of its own */
     ck_assert_str_eq(other.at[0].engine, "libnm");
     ck_assert_int_eq(compare_make(&a, "a", &other, "b", &c, &err), NM_EINVAL);
@@ -188,8 +190,8 @@ START_TEST(predictions_as_stored)
 }
 END_TEST
 
-/* By hand: 8 ms shared by two, its memory for less; 1 ms bound by 9 MB at 16 GB/s; 0.25 ms serial; 0.5
- * ms moved by two; two handovers for each of two layers; 0.25 ms in no layer. */
+/* By hand: 8 ms shared by two, its memory for less; 1 ms bound by 9 MB at 16 GB/s; 0.25 ms serial;
+ * 0.5 ms moved by two; two handovers for each of two layers; 0.25 ms in no layer. */
 START_TEST(prediction_follows_its_formula)
 {
     const double seconds = predict_seconds(&a.at[0], &machine, 2);
@@ -264,8 +266,10 @@ END_TEST
 
 START_TEST(profile_has_its_outputs)
 {
-    tool_call(0, "profile builtin:mobilenet_v1 --shape 3x32x32 -t 1 --sparsity 0.8 --fixed-plan "
-                 "--html %s --trace %s --json", scratch_path("p.html"), scratch_path("p.trace"));
+    tool_call(0,
+              "profile builtin:mobilenet_v1 --shape 3x32x32 -t 1 --sparsity 0.8 --fixed-plan "
+              "--html %s --trace %s --json",
+              scratch_path("p.html"), scratch_path("p.trace"));
     cJSON *top = tool_json();
     ck_assert_str_eq(cJSON_GetObjectItem(top, "schema")->valuestring, "nmie-profile/1");
     ck_assert(tool_number(top, "ms") > 0 && tool_number(top, "dense_ms") > 0);

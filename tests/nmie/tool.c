@@ -38,8 +38,8 @@ __attribute__((format(printf, 3, 0))) static void call(const char *before, int e
 {
     char arguments[4096], line[10000];
     vsnprintf(arguments, sizeof arguments, format, list);
-    snprintf(line, sizeof line, "XDG_CACHE_HOME='%s' %s '%s' %s 2>'%s'", scratch_path("cache"), before,
-             tool_built("nmie"), arguments, scratch_path("err"));
+    snprintf(line, sizeof line, "XDG_CACHE_HOME='%s' %s '%s' %s 2>'%s'", scratch_path("cache"),
+             before, tool_built("nmie"), arguments, scratch_path("err"));
     memset(tool_out, 0, sizeof tool_out);
     FILE *f = popen(line, "r");
     ck_assert_ptr_nonnull(f);

@@ -101,8 +101,8 @@ static void draw_bar(FILE *to, const struct chart *c, size_t g, size_t s, double
         fprintf(to, "<path class=\"e\" d=\"M%.1f %.1fV%.1f\"/>", x + BAR / 2.0,
                 TOP + PLOT - PLOT * b->high / top, TOP + PLOT - PLOT * b->low / top);
     }
-    fprintf(to, "<text class=\"n\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">",
-            x + BAR / 2.0, fmin(y, TOP + PLOT - PLOT * b->high / top) - 4.0);
+    fprintf(to, "<text class=\"n\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">", x + BAR / 2.0,
+            fmin(y, TOP + PLOT - PLOT * b->high / top) - 4.0);
     fprintf(to, b->value < 99.95 ? "%.3g</text></g>\n" : "%.0f</text></g>\n", b->value);
 }
 
@@ -126,8 +126,10 @@ static void draw_legend(FILE *to, const struct chart *c)
     bool predicted = false;
     for (size_t s = 0; s < c->n_series; s++) {
         const int x = LEFT + LEGEND * (int)s;
-        fprintf(to, "<rect class=\"s%zu\" x=\"%d\" y=\"40\" width=\"12\" height=\"12\"/>"
-                    "<text x=\"%d\" y=\"51\">", s, x, x + 18);
+        fprintf(to,
+                "<rect class=\"s%zu\" x=\"%d\" y=\"40\" width=\"12\" height=\"12\"/>"
+                "<text x=\"%d\" y=\"51\">",
+                s, x, x + 18);
         markup_text(to, c->series[s]);
         fputs("</text>", to);
         for (size_t g = 0; g < c->n_groups; g++) {

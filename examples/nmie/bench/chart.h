@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* chart.h - grouped bars as SVG: groups of bars, one of each series; with intervals, and predictions in
- * another look. Every bar can be reached by keyboard and read out. */
+/* chart.h - grouped bars as SVG: groups of bars, one of each series; with intervals, and
+ * predictions in another look. Every bar can be reached by keyboard and read out. */
 #ifndef NMIE_BENCH_CHART_H
 #define NMIE_BENCH_CHART_H
 

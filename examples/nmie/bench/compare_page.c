@@ -74,13 +74,16 @@ static void draw(FILE *to, const struct comparison *c, bool alone)
         markup_chart_style(to);
         fputs("</style>", to);
     }
-    fprintf(to, "<rect class=\"paper\" width=\"%d\" height=\"%d\"/><text class=\"t\" x=\"8\" "
-                "y=\"24\">", width, bottom + BOTTOM);
+    fprintf(to,
+            "<rect class=\"paper\" width=\"%d\" height=\"%d\"/><text class=\"t\" x=\"8\" "
+            "y=\"24\">",
+            width, bottom + BOTTOM);
     markup_text(to, c->a_name);
     fputs(" / ", to);
     markup_text(to, c->b_name);
     fputs("</text><text class=\"u\" x=\"8\" y=\"42\">speed of A relative to B; dashed: 5 and 7 %; "
-          "thin: rounds</text>\n", to);
+          "thin: rounds</text>\n",
+          to);
     line_at(to, &s, 1.0, "a", 52, bottom);
     line_at(to, &s, 1.0 - COMPARE_NEAR, "w", 64, bottom);
     line_at(to, &s, 1.0 + COMPARE_NEAR, "w", 64, bottom);
@@ -123,12 +126,15 @@ void compare_html(FILE *to, const struct comparison *c)
     markup_text(to, c->b_name);
     fputs("</h2>", to);
     markup_environment(to, cJSON_GetObjectItemCaseSensitive(c->b->document, "environment"));
-    fprintf(to, "<p>%zu cases: geometric mean of A / B %.3f; %zu within 5 %%, %zu within 7 %%.</p>"
-                "<figure tabindex=\"0\">\n", c->n, c->mean, c->near, c->far);
+    fprintf(to,
+            "<p>%zu cases: geometric mean of A / B %.3f; %zu within 5 %%, %zu within 7 %%.</p>"
+            "<figure tabindex=\"0\">\n",
+            c->n, c->mean, c->near, c->far);
     draw(to, c, false);
     fputs("</figure><div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th>model</th>"
           "<th class=\"l\">case</th><th class=\"l\">engine</th><th>A items/s</th><th>B items/s</th>"
-          "<th>A / B</th><th>rounds</th><th class=\"l\">verdict</th></tr></thead><tbody>\n", to);
+          "<th>A / B</th><th>rounds</th><th class=\"l\">verdict</th></tr></thead><tbody>\n",
+          to);
     for (size_t i = 0; i < c->n; i++) {
         table_row(to, &c->pairs[i]);
     }

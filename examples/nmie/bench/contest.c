@@ -63,7 +63,7 @@ static void open_one(struct contest *c, struct contestant *a, int slot)
     }
 }
 
-/* ---- outputs ---------------------------------------------------------------------------------- */
+/* ---- outputs --------------------------------------------------------------------------------- */
 
 static nm_status compare_output(const struct contest *c, const struct contestant *a,
                                 const struct contestant *with, size_t k, struct difference *d,
@@ -149,7 +149,7 @@ static void compare_all(struct contest *c)
     }
 }
 
-/* ---- turns ------------------------------------------------------------------------------------ */
+/* ---- turns ----------------------------------------------------------------------------------- */
 
 static nm_status keep_times(struct contestant *a, int round, const cJSON *times, nm_error *err)
 {
@@ -189,12 +189,18 @@ static void take_turn(const struct contest *c, struct contestant *a, int round)
     }
 }
 
+static double used(int who)
+{
+    struct rusage r;
+    getrusage(who, &r);
+    return (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) +
+           1e-6 * (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec);
+}
+
+/* Of this process, of children that are gone and of those that are not. */
 static double cpu_seconds(const struct contest *c)
 {
-    struct rusage own;
-    getrusage(RUSAGE_SELF, &own);
-    double sum = (double)(own.ru_utime.tv_sec + own.ru_stime.tv_sec) +
-                 1e-6 * (double)(own.ru_utime.tv_usec + own.ru_stime.tv_usec);
+    double sum = used(RUSAGE_SELF) + used(RUSAGE_CHILDREN);
     for (size_t i = 0; i < c->n; i++) {
         sum += process_cpu_seconds(&c->at[i].process);
     }
@@ -232,7 +238,7 @@ static void take_profile(const struct contest *c, struct contestant *a)
     }
 }
 
-/* ---- results ---------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static const struct contestant *find_baseline(const struct contest *c)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * contest.h - one case of bench: engines that run the same model on the same input, each in a process
- * of its own, in turns (A B C A B C ...), so that a drift of the machine hits all alike.
+ * contest.h - one case of bench: engines that run the same model on the same input, each in a
+ * process of its own, in turns (A B C A B C ...), so that a drift of the machine hits all alike.
  */
 #ifndef NMIE_BENCH_CONTEST_H
 #define NMIE_BENCH_CONTEST_H

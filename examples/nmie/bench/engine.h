@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * engine.h - what bench knows of an engine: open a model, run it once, show its outputs. Engines are
- * opened in a child process (contest.h) and may do there what they like, crash included.
+ * engine.h - what bench knows of an engine: open a model, run it once, show its outputs. Engines
+ * are opened in a child process (contest.h) and may do there what they like, crash included.
  *
  * To add one: a file engine_NAME.c with a const struct engine_kind, and its line in engines.c.
  */
@@ -19,8 +19,8 @@ struct engine_kind;
 struct engine_spec {
     const struct engine_kind *kind;
     const char *name;
-    char *path;    /* of the shared library, or the command; NULL: the usual one */
-    char own[64];  /* name of a command */
+    char *path;   /* of the shared library, or the command; NULL: the usual one */
+    char own[64]; /* name of a command */
 };
 
 /* What to open. All outlives the engine. */
@@ -80,8 +80,8 @@ extern const struct engine_kind engine_nm, engine_nm_half, engine_nm_dense, engi
 /* Computes in float32 under these settings: its outputs have to agree. */
 bool engine_is_exact(const struct engine_spec *spec, const struct settings *settings);
 
-/* Loads what the engine needs, for good: *handle is NULL where that is nothing. Fails when it is not
- * installed. */
+/* Loads what the engine needs, for good: *handle is NULL where that is nothing. Fails when it is
+ * not installed. */
 nm_status engine_find(const struct engine_spec *spec, void **handle, nm_error *err);
 /* A function of it. */
 nm_status engine_symbol(void *handle, const char *name, void (**function)(void), nm_error *err);

@@ -121,8 +121,7 @@ static nm_status understand(struct command_engine *e, const char *text, double *
     e->info.load_seconds = number_of(top, "load_seconds");
     e->info.plan_seconds = number_of(top, "plan_seconds");
     e->info.peak_rss_mib = number_of(top, "peak_rss_mib");
-    const char *version =
-        cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(top, "version"));
+    const char *version = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(top, "version"));
     snprintf(e->info.version, sizeof e->info.version, "%.60s", version ? version : "");
     cJSON_Delete(top);
     *seconds = rate > 0.0 ? (double)e->job->batch / rate : 0.0;
@@ -143,11 +142,10 @@ static nm_status run_cmd(void *self, double *seconds, nm_error *err)
         }
     }
     int status = p ? pclose(p) : -1;
-    nm_status verdict =
-        status == 0 && text
-            ? understand(e, text, seconds, err)
-            : complain(err, NM_EINTERNAL, "the command ended with status %d",
-                       WIFEXITED(status) ? WEXITSTATUS(status) : status);
+    nm_status verdict = status == 0 && text
+                            ? understand(e, text, seconds, err)
+                            : complain(err, NM_EINTERNAL, "the command ended with status %d",
+                                       WIFEXITED(status) ? WEXITSTATUS(status) : status);
     free(text);
     return verdict;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * OpenVINO by its C API, from a library found at run time: with float32 asked for, and as it is by
- * itself (bfloat16 on CPUs that have it). Tensors are the request's own, so that element types need no
- * numbers. https://docs.openvino.ai/2025/api/c_cpp_api/group__ov__c__api.html
+ * itself (bfloat16 on CPUs that have it). Tensors are the request's own, so that element types need
+ * no numbers. https://docs.openvino.ai/2025/api/c_cpp_api/group__ov__c__api.html
  */
 #include "examples/nmie/bench/engine.h"
 #include "examples/nmie/model_source.h"
@@ -60,7 +60,10 @@ struct openvino {
 
 static nm_status find_functions(struct api *api, void *library, nm_error *err)
 {
-#define FIND(name) {#name, (void (**)(void)) & api->name}
+#define FIND(name)                                                                                 \
+    {                                                                                              \
+#name, (void (**)(void)) & api->name                                                       \
+    }
     const struct {
         const char *name;
         void (**function)(void);

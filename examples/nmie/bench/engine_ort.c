@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ONNX Runtime by its C ABI, from a library found at run time. OrtGetApiBase()->GetApi(version) gives a
- * table of functions to which later versions only append; the slots used here are of its first
- * version. https://onnxruntime.ai/docs/api/c/struct_ort_api.html
+ * ONNX Runtime by its C ABI, from a library found at run time. OrtGetApiBase()->GetApi(version)
+ * gives a table of functions to which later versions only append; the slots used here are of its
+ * first version. https://onnxruntime.ai/docs/api/c/struct_ort_api.html
  */
 #include "examples/nmie/bench/engine.h"
 #include "examples/nmie/model_source.h"
@@ -147,13 +147,13 @@ static nm_status load(struct ort *o, nm_error *err)
     }
     TRY(o, CALL(o, create_session_fn, CREATE_SESSION)(o->env, job->model, o->options, &o->session));
     TRY(o, CALL(o, memory_info_fn, CREATE_CPU_MEMORY_INFO)(DEVICE_ALLOCATOR, DEFAULT_MEMORY,
-                                                          &o->memory));
+                                                           &o->memory));
     for (size_t i = 0; i < job->n_in; i++) {
         const nm_tensor *t = &job->in[i];
         o->names[i] = t->name;
-        TRY(o, CALL(o, tensor_fn, CREATE_TENSOR_WITH_DATA)(o->memory, t->data, t->capacity, t->dims,
-                                                          (size_t)t->rank, (int)t->type,
-                                                          &o->in[i]));
+        TRY(o,
+            CALL(o, tensor_fn, CREATE_TENSOR_WITH_DATA)(o->memory, t->data, t->capacity, t->dims,
+                                                        (size_t)t->rank, (int)t->type, &o->in[i]));
     }
     return NM_OK;
 }

@@ -55,7 +55,7 @@ static bool cpuinfo(const char *key, char *value, size_t size)
 /* Those of a processor's flags that matter for speed here. */
 static void tell_flags(struct json *j)
 {
-    static const char *const wanted[] = {"avx2",        "fma",         "avx512f", "avx512_vnni",
+    static const char *const wanted[] = {"avx2",        "fma",         "avx512f",  "avx512_vnni",
                                          "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8"};
     char flags[8192] = " ";
     if (cpuinfo("flags", flags + 1, sizeof flags - 2)) {

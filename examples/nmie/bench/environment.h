@@ -10,8 +10,8 @@
 /* What cannot be read is null. */
 void environment_tell(struct json *j);
 
-/* The CPUs that a case of so many threads is pinned to: the last allowed ones, one of each core while
- * there are enough cores. False: fewer are allowed, nothing is pinned. */
+/* The CPUs that a case of so many threads is pinned to: the last allowed ones, one of each core
+ * while there are enough cores. False: fewer are allowed, nothing is pinned. */
 bool environment_cores(int threads, cpu_set_t *cores);
 
 #endif

@@ -27,7 +27,7 @@ double layers_dense_ms(const struct layers *l, size_t i)
     return 0.0;
 }
 
-/* ---- table ------------------------------------------------------------------------------------ */
+/* ---- table ----------------------------------------------------------------------------------- */
 
 static void shape_text(const nm_layer_profile *layer, char *text, size_t size)
 {
@@ -95,7 +95,7 @@ nm_status layers_text(FILE *to, const struct layers *l, nm_error *err)
     return status;
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 void layers_json(FILE *to, const struct layers *l)
 {
@@ -124,7 +124,7 @@ void layers_json(FILE *to, const struct layers *l)
     json_end(&j);
 }
 
-/* ---- trace ------------------------------------------------------------------------------------ */
+/* ---- trace ----------------------------------------------------------------------------------- */
 
 /* A complete event; times in microseconds. */
 static void event(struct json *j, const char *name, const char *category, double start, double ms,

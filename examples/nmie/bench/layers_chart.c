@@ -21,8 +21,9 @@ static void legend(FILE *to, int y)
 {
     static const char *const names[] = {"sparse kernel", "dense kernel", "other", "moving data"};
     for (int i = 0; i < 4; i++) {
-        fprintf(to, "<rect class=\"s%d\" x=\"%d\" y=\"%d\" width=\"12\" height=\"12\"/>"
-                    "<text x=\"%d\" y=\"%d\">%s</text>",
+        fprintf(to,
+                "<rect class=\"s%d\" x=\"%d\" y=\"%d\" width=\"12\" height=\"12\"/>"
+                "<text x=\"%d\" y=\"%d\">%s</text>",
                 i < 3 ? series[i] : MOVING, 8 + 150 * i, y, 26 + 150 * i, y + 11, names[i]);
     }
 }
@@ -67,21 +68,23 @@ void layers_timeline(FILE *to, const struct layers *l)
                 fprintf(to,
                         "<rect class=\"s%d\" style=\"stroke:var(--paper);stroke-width:.5\" "
                         "x=\"%.2f\" y=\"34\" width=\"%.2f\" height=\"40\"/></g>\n",
-                        k ? series[layers_kind(layer)] : MOVING, 8 + now * scale,
-                        parts[k] * scale);
+                        k ? series[layers_kind(layer)] : MOVING, 8 + now * scale, parts[k] * scale);
             }
             now += parts[k];
         }
     }
     for (int i = 0; i <= 4; i++) {
         fprintf(to, "<text class=\"u\" x=\"%.1f\" y=\"92\" text-anchor=\"%s\">%.3g ms</text>",
-                8 + (WIDTH - 16) * i / 4.0, i == 0 ? "start" : i == 4 ? "end" : "middle",
+                8 + (WIDTH - 16) * i / 4.0,
+                i == 0   ? "start"
+                : i == 4 ? "end"
+                         : "middle",
                 total * i / 4);
     }
     fputs("</svg>\n", to);
 }
 
-/* ---- roofline --------------------------------------------------------------------------------- */
+/* ---- roofline -------------------------------------------------------------------------------- */
 
 enum { ROOF_LEFT = 64, ROOF_TOP = 40, ROOF_WIDE = 960, ROOF_HIGH = 320 };
 
@@ -132,18 +135,21 @@ static void roof_axes(FILE *to, const struct roof *r)
 {
     for (double e = r->x0; e <= r->x1; e++) {
         const double x = at_x(r, pow(10.0, e));
-        fprintf(to, "<line class=\"g\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>"
-                    "<text class=\"u\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%g</text>",
+        fprintf(to,
+                "<line class=\"g\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>"
+                "<text class=\"u\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%g</text>",
                 x, x, ROOF_TOP, ROOF_TOP + ROOF_HIGH, x, ROOF_TOP + ROOF_HIGH + 18, pow(10.0, e));
     }
     for (double e = r->y0; e <= r->y1; e++) {
         const double y = at_y(r, pow(10.0, e));
-        fprintf(to, "<line class=\"g\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>"
-                    "<text class=\"u\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%g</text>",
+        fprintf(to,
+                "<line class=\"g\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>"
+                "<text class=\"u\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%g</text>",
                 ROOF_LEFT, ROOF_LEFT + ROOF_WIDE, y, y, ROOF_LEFT - 8, y + 4, pow(10.0, e));
     }
-    fprintf(to, "<text class=\"u\" x=\"%d\" y=\"%d\" text-anchor=\"middle\">flops on nonzeros for "
-                "each byte of operands, result and packed weights</text>",
+    fprintf(to,
+            "<text class=\"u\" x=\"%d\" y=\"%d\" text-anchor=\"middle\">flops on nonzeros for "
+            "each byte of operands, result and packed weights</text>",
             ROOF_LEFT + ROOF_WIDE / 2, ROOF_TOP + ROOF_HIGH + 38);
 }
 
@@ -158,8 +164,9 @@ static void roof_lines(FILE *to, const struct roof *r, double peak, double bandw
     fprintf(to, "<path class=\"w\" fill=\"none\" d=\"M%.1f %.1fL%.1f %.1fH%.1f\"/>",
             at_x(r, fmax(low, start)), at_y(r, fmax(low, start) * gbs), at_x(r, knee),
             at_y(r, peak), at_x(r, high));
-    fprintf(to, "<text class=\"u\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">cores: %.4g GFLOP/s; "
-                "memory: %.3g GB/s</text>",
+    fprintf(to,
+            "<text class=\"u\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">cores: %.4g GFLOP/s; "
+            "memory: %.3g GB/s</text>",
             ROOF_LEFT + ROOF_WIDE - 4, at_y(r, peak) - 6, peak, gbs);
 }
 
@@ -170,7 +177,8 @@ void layers_roofline(FILE *to, const struct layers *l)
     const double total = sum_of_layers(l);
     open_svg(to, ROOF_TOP + ROOF_HIGH + 56, "roofline: GFLOP/s of each layer by flops a byte");
     fputs("<text class=\"u\" x=\"8\" y=\"20\">GFLOP/s on nonzeros; area: share of the time; "
-          "dashed: what the machine can do</text>", to);
+          "dashed: what the machine can do</text>",
+          to);
     roof_axes(to, &r);
     roof_lines(to, &r, peak, l->bandwidth);
     for (size_t i = 0; i < l->own.last->n_layers; i++) {
@@ -178,8 +186,9 @@ void layers_roofline(FILE *to, const struct layers *l)
         double x, y;
         if (point_of(l, i, &x, &y)) {
             open_mark(to, layer, "reaches", y, "GFLOP/s");
-            fprintf(to, "<circle class=\"s%d\" fill-opacity=\".6\" cx=\"%.1f\" cy=\"%.1f\" "
-                        "r=\"%.1f\"/></g>\n",
+            fprintf(to,
+                    "<circle class=\"s%d\" fill-opacity=\".6\" cx=\"%.1f\" cy=\"%.1f\" "
+                    "r=\"%.1f\"/></g>\n",
                     series[layers_kind(layer)], at_x(&r, x), at_y(&r, y),
                     3.0 + 40.0 * sqrt(profile_ms(&l->own, i) / total / 10.0));
         }
@@ -187,7 +196,7 @@ void layers_roofline(FILE *to, const struct layers *l)
     fputs("</svg>\n", to);
 }
 
-/* ---- bars ------------------------------------------------------------------------------------- */
+/* ---- bars ------------------------------------------------------------------------------------ */
 
 enum { BAR_LEFT = 330, BAR_ROW = 26, BAR_TOP = 40 };
 
@@ -226,11 +235,14 @@ void layers_bars(FILE *to, const struct layers *l)
     }
     const double scale = (WIDTH - BAR_LEFT - 60) / (most > 0 ? most : 1);
     open_svg(to, BAR_TOP + BAR_ROW * rows, "time by layer");
-    fprintf(to, "<rect class=\"s0\" x=\"%d\" y=\"10\" width=\"12\" height=\"12\"/><text x=\"%d\" "
-                "y=\"21\">as it runs</text>", BAR_LEFT, BAR_LEFT + 18);
+    fprintf(to,
+            "<rect class=\"s0\" x=\"%d\" y=\"10\" width=\"12\" height=\"12\"/><text x=\"%d\" "
+            "y=\"21\">as it runs</text>",
+            BAR_LEFT, BAR_LEFT + 18);
     if (l->dense.last) {
-        fprintf(to, "<rect class=\"s1\" x=\"%d\" y=\"10\" width=\"12\" height=\"12\"/>"
-                    "<text x=\"%d\" y=\"21\">by dense kernels</text>",
+        fprintf(to,
+                "<rect class=\"s1\" x=\"%d\" y=\"10\" width=\"12\" height=\"12\"/>"
+                "<text x=\"%d\" y=\"21\">by dense kernels</text>",
                 BAR_LEFT + 150, BAR_LEFT + 168);
     }
     int y = BAR_TOP;

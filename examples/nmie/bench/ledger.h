@@ -19,8 +19,8 @@ struct ledger {
 bool ledger_begin(struct ledger *l, struct json *j);
 bool ledger_end(struct ledger *l, bool skipped);
 
-/* The document, malloc. `tell` (with its context) writes the keys before the rows. One row and nothing
- * else: the row's keys are the document's; else they are in "cases". NULL: no memory. */
+/* The document, malloc. `tell` (with its context) writes the keys before the rows. One row and
+ * nothing else: the row's keys are the document's; else they are in "cases". NULL: no memory. */
 char *ledger_document(const struct ledger *l, void (*tell)(struct json *j, const void *context),
                       const void *context);
 void ledger_free(struct ledger *l);

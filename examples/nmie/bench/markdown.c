@@ -51,7 +51,8 @@ static bool leads(const struct rows *rows, size_t i)
     return true;
 }
 
-static void head(FILE *to, const char *const *engines, size_t n, const char *first, const char *rest)
+static void head(FILE *to, const char *const *engines, size_t n, const char *first,
+                 const char *rest)
 {
     fputs(first, to);
     for (size_t k = 0; k < n; k++) {
@@ -183,6 +184,17 @@ static void caption(FILE *to, const struct rows *rows)
     fputc('\n', to);
 }
 
+/* The chart as the page sees it: below the page's own folder, or as it was given. */
+static void put_chart(FILE *to, const char *page, const char *chart)
+{
+    const char *slash = strrchr(page, '/');
+    const size_t folder = slash ? (size_t)(slash - page) + 1 : 0;
+    if (chart) {
+        const char *below = strncmp(chart, page, folder) == 0 ? chart + folder : chart;
+        fprintf(to, "![Items per second by network, zeros, batch and engine](%s)\n\n", below);
+    }
+}
+
 static void fill_bench(FILE *to, const struct rows *rows)
 {
     caption(to, rows);
@@ -202,7 +214,7 @@ static void fill_speed(FILE *to, const struct rows *rows)
     speed_table(to, rows, false);
 }
 
-/* ---- marks ------------------------------------------------------------------------------------ */
+/* ---- marks ----------------------------------------------------------------------------------- */
 
 static const struct {
     const char *begin, *end;
@@ -210,8 +222,9 @@ static const struct {
 } marks[] = {{"<!-- bench -->\n", "<!-- /bench -->", fill_bench},
              {"<!-- speed -->\n", "<!-- /speed -->", fill_speed}};
 
-/* Copies text with new contents between its marks; returns how many pairs it had. */
-static int refill(FILE *to, const char *text, const struct rows *rows)
+/* Copies a page's text with new contents between its marks; returns how many pairs it had. */
+static int refill(FILE *to, const char *text, const char *page, const char *chart,
+                  const struct rows *rows)
 {
     int filled = 0;
     for (;;) {
@@ -231,6 +244,7 @@ static int refill(FILE *to, const char *text, const struct rows *rows)
         }
         first += strlen(marks[which].begin);
         fwrite(text, 1, (size_t)(first - text), to);
+        put_chart(to, page, chart);
         marks[which].fill(to, rows);
         text = end;
         filled++;
@@ -239,7 +253,7 @@ static int refill(FILE *to, const char *text, const struct rows *rows)
     }
 }
 
-nm_status page_markdown(const char *path, const struct rows *rows, nm_error *err)
+nm_status page_markdown(const char *path, const char *chart, const struct rows *rows, nm_error *err)
 {
     struct slurp page, none = {0};
     char *text = NULL;
@@ -249,7 +263,7 @@ nm_status page_markdown(const char *path, const struct rows *rows, nm_error *err
         return status;
     }
     FILE *to = open_memstream(&text, &size);
-    int filled = to ? refill(to, (const char *)page.bytes, rows) : 0;
+    int filled = to ? refill(to, (const char *)page.bytes, path, chart, rows) : 0;
     if (to) {
         fclose(to);
     }

@@ -59,19 +59,20 @@ void markup_begin(FILE *to, const char *title)
     markup_text(to, title);
     fputs("</title><style>\n", to);
     markup_chart_style(to);
-    fputs("body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);"
-          "max-width:1180px;margin:0 auto;padding:1rem}"
-          "h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2.5rem}"
-          "caption{max-width:60rem}p.soft,caption{color:var(--soft);font-size:.9rem;text-align:left}"
-          "figure{margin:1rem 0;overflow-x:auto}.scroll{overflow-x:auto}"
-          "table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}"
-          "th,td{padding:.2rem .5rem;border-bottom:1px solid var(--line);text-align:right;"
-          "white-space:nowrap}th:first-child,td.l,th.l{text-align:left}"
-          "tr.bad td{color:var(--s5);font-weight:600}"
-          "a{color:var(--s0)}.skip{position:absolute;left:-999px}.skip:focus{position:static}\n"
-          "</style></head>\n<body><a class=\"skip\" href=\"#main\">Skip to the results</a>"
-          "<main id=\"main\"><h1>",
-          to);
+    fputs(
+        "body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);"
+        "max-width:1180px;margin:0 auto;padding:1rem}"
+        "h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2.5rem}"
+        "caption{max-width:60rem}p.soft,caption{color:var(--soft);font-size:.9rem;text-align:left}"
+        "figure{margin:1rem 0;overflow-x:auto}.scroll{overflow-x:auto}"
+        "table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}"
+        "th,td{padding:.2rem .5rem;border-bottom:1px solid var(--line);text-align:right;"
+        "white-space:nowrap}th:first-child,td.l,th.l{text-align:left}"
+        "tr.bad td{color:var(--s5);font-weight:600}"
+        "a{color:var(--s0)}.skip{position:absolute;left:-999px}.skip:focus{position:static}\n"
+        "</style></head>\n<body><a class=\"skip\" href=\"#main\">Skip to the results</a>"
+        "<main id=\"main\"><h1>",
+        to);
     markup_text(to, title);
     fputs("</h1>\n", to);
 }
@@ -99,11 +100,18 @@ static void tell(FILE *to, const cJSON *environment, const char *key, const char
 
 void markup_environment(FILE *to, const cJSON *environment)
 {
-    static const char *const keys[][2] = {
-        {"cpu", ""},           {"isa", "instruction set"}, {"cores_allowed", "cores"},
-        {"cgroup_cpus", "CPU quota"}, {"smt", "SMT"},      {"governor", "governor"},
-        {"hypervisor", "hypervisor"}, {"memory_mib", "MiB"}, {"kernel", "Linux"},
-        {"libnm", "libnm"},    {"onednn", "oneDNN"},       {"date", "on"}};
+    static const char *const keys[][2] = {{"cpu", ""},
+                                          {"isa", "instruction set"},
+                                          {"cores_allowed", "cores"},
+                                          {"cgroup_cpus", "CPU quota"},
+                                          {"smt", "SMT"},
+                                          {"governor", "governor"},
+                                          {"hypervisor", "hypervisor"},
+                                          {"memory_mib", "MiB"},
+                                          {"kernel", "Linux"},
+                                          {"libnm", "libnm"},
+                                          {"onednn", "oneDNN"},
+                                          {"date", "on"}};
     if (environment) {
         fputs("<p class=\"soft\">", to);
         for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {

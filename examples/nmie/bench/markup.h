@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* markup.h - HTML and SVG that need nothing beside themselves: text, the frame of a page, its style. */
+/* markup.h - HTML and SVG that need nothing beside themselves: text, the frame of a page, its
+ * style. */
 #ifndef NMIE_BENCH_MARKUP_H
 #define NMIE_BENCH_MARKUP_H
 

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- lines ------------------------------------------------------------------------------------ */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 static void print_head(const struct matrix *m)
 {
@@ -53,7 +53,7 @@ static void speak(struct matrix *m, const struct contest *c, const struct contes
     }
 }
 
-/* ---- one case --------------------------------------------------------------------------------- */
+/* ---- one case -------------------------------------------------------------------------------- */
 
 static bool keep(struct matrix *m, const struct contest *c, const struct rows_case *about,
                  const struct contestant *a)
@@ -124,7 +124,7 @@ static nm_status run_shapes(struct matrix *m, const struct prep *prep, const cha
     return status;
 }
 
-/* ---- one model -------------------------------------------------------------------------------- */
+/* ---- one model ------------------------------------------------------------------------------- */
 
 static void empty_folder(const char *folder)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* matrix.h - models x sparsities x threads x batches: a contest for each, its rows into a ledger. */
+/* matrix.h - models x sparsities x threads x batches: a contest for each, its rows into a ledger.
+ */
 #ifndef NMIE_BENCH_MATRIX_H
 #define NMIE_BENCH_MATRIX_H
 
@@ -24,9 +25,9 @@ struct matrix {
     bool quiet;   /* prints no lines of the results */
     /* found */
     struct ledger ledger;
-    bool apart;    /* outputs disagreed */
-    bool failed;   /* an engine or a whole model did */
-    bool refused;  /* a model was */
+    bool apart;   /* outputs disagreed */
+    bool failed;  /* an engine or a whole model did */
+    bool refused; /* a model was */
 };
 
 /* Prints a line for each engine of each case as they come. Fails where no case could be run at all:

@@ -27,8 +27,8 @@ static void read_stat(const cpu_set_t *cores, double *busy, double *stolen)
     while (f && fgets(line, sizeof line, f)) {
         int cpu;
         double user, nice, system, idle, wait, irq, soft, steal = 0.0;
-        if (sscanf(line, "cpu%d %lf %lf %lf %lf %lf %lf %lf %lf", &cpu, &user, &nice, &system, &idle,
-                   &wait, &irq, &soft, &steal) >= 8 &&
+        if (sscanf(line, "cpu%d %lf %lf %lf %lf %lf %lf %lf %lf", &cpu, &user, &nice, &system,
+                   &idle, &wait, &irq, &soft, &steal) >= 8 &&
             cpu < CPU_SETSIZE && CPU_ISSET((size_t)cpu, cores)) {
             *busy += tick * (user + nice + system + irq + soft);
             *stolen += tick * steal;

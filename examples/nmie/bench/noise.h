@@ -10,8 +10,8 @@
 
 struct noise {
     cpu_set_t cores;
-    double start, stolen, busy;  /* at the beginning: clock; seconds of all cores */
-    double fastest, slowest;     /* of the calibration loop, one for each round */
+    double start, stolen, busy; /* at the beginning: clock; seconds of all cores */
+    double fastest, slowest;    /* of the calibration loop, one for each round */
     /* the verdict: shares of the cores' time; slowest / fastest - 1 */
     double steal, other, drift;
     bool noisy;

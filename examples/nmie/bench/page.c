@@ -90,11 +90,12 @@ static void noise(FILE *to, const struct rows *rows)
         }
     }
     if (noisy) {
-        fprintf(to,
-                "<p><strong>The machine was noisy</strong> in %zu of %zu rows: up to %.1f %% of the "
-                "time was stolen by the hypervisor, other programs took up to %.1f %%, the clock "
-                "drifted by up to %.1f %%. Trust relative speeds before times.</p>\n",
-                noisy, rows->n, 100.0 * steal, 100.0 * other, 100.0 * drift);
+        fprintf(
+            to,
+            "<p><strong>The machine was noisy</strong> in %zu of %zu rows: up to %.1f %% of the "
+            "time was stolen by the hypervisor, other programs took up to %.1f %%, the clock "
+            "drifted by up to %.1f %%. Trust relative speeds before times.</p>\n",
+            noisy, rows->n, 100.0 * steal, 100.0 * other, 100.0 * drift);
     }
 }
 
@@ -103,13 +104,15 @@ static void prediction_table(FILE *to, const struct rows *rows)
     size_t n;
     struct row *p = panels_predictions(rows, &n);
     if (p && n) {
-        fputs("<h2>Predictions</h2><p class=\"soft\">Not measured: a model from the layers of a run "
-              "on one thread, the memory's bandwidth and the cores' distance. Where so many cores "
-              "could be measured, that time and how far off the prediction is stand beside "
-              "it.</p><div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th>model</th>"
-              "<th class=\"l\">case</th><th class=\"l\">engine</th><th>predicted ms</th><th>predicted items/s</th>"
-              "<th>measured ms</th><th>off</th></tr></thead><tbody>\n",
-              to);
+        fputs(
+            "<h2>Predictions</h2><p class=\"soft\">Not measured: a model from the layers of a run "
+            "on one thread, the memory's bandwidth and the cores' distance. Where so many cores "
+            "could be measured, that time and how far off the prediction is stand beside "
+            "it.</p><div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th>model</th>"
+            "<th class=\"l\">case</th><th class=\"l\">engine</th><th>predicted "
+            "ms</th><th>predicted items/s</th>"
+            "<th>measured ms</th><th>off</th></tr></thead><tbody>\n",
+            to);
     }
     for (size_t i = 0; p && i < n; i++) {
         char text[96];
@@ -229,7 +232,7 @@ void page_csv(FILE *to, const void *context)
           to);
     for (size_t i = 0; i < rows->n; i++) {
         const struct row *r = &rows->at[i];
-        const double numbers[] = {r->rate, r->ms,    r->p90, r->p99, r->best,
+        const double numbers[] = {r->rate,   r->ms,    r->p90, r->p99, r->best,
                                   r->spread, r->ratio, r->low, r->high};
         const double more[] = {r->error, r->load_seconds, r->plan_seconds, r->peak_mib};
         csv_text(to, r->model);

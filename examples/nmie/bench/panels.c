@@ -15,8 +15,7 @@ static bool same_model(const struct row *a, const struct row *b)
 static bool leads(const struct rows *rows, size_t i)
 {
     for (size_t k = 0; k < i; k++) {
-        if (same_model(&rows->at[k], &rows->at[i]) &&
-            rows->at[k].threads == rows->at[i].threads) {
+        if (same_model(&rows->at[k], &rows->at[i]) && rows->at[k].threads == rows->at[i].threads) {
             return false;
         }
     }

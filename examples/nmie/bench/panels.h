@@ -6,8 +6,8 @@
 #include "examples/nmie/bench/chart.h"
 #include "examples/nmie/bench/rows.h"
 
-/* Fills *c with chart i, and for a page rows[0..*n) with the rows that it shows (room for those of the
- * result). False: there are no more. Charts of one model stand together. */
+/* Fills *c with chart i, and for a page rows[0..*n) with the rows that it shows (room for those of
+ * the result). False: there are no more. Charts of one model stand together. */
 bool panels_at(const struct rows *rows, size_t i, struct chart *c, const struct row **shown,
                size_t *n);
 

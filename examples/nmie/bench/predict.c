@@ -39,8 +39,8 @@ static bool is_serial(const cJSON *layer)
     return !kernel || strcmp(kernel, "evaluation") == 0;
 }
 
-/* One layer shared by all cores: its work divided, but no faster than the memory gives its bytes (it
- * takes no longer for that than it took in all), and a start and an end for all. */
+/* One layer shared by all cores: its work divided, but no faster than the memory gives its bytes
+ * (it takes no longer for that than it took in all), and a start and an end for all. */
 static double layer_seconds(const cJSON *layer, const struct machine *m, int cores)
 {
     double ms = 1e-3 * json_number(layer, "ms"), moving = 1e-3 * json_number(layer, "moving_ms");
@@ -145,7 +145,7 @@ nm_status predict_rows(struct rows *rows, const struct args_list *cores, const s
     }
     for (size_t i = 0; i < rows->n; i++) {
         const struct row *row = &rows->at[i];
-        if (row->threads == 1 && strncmp(row->engine, "libnm", 5) == 0) {
+        if (row->threads == 1 && strcmp(row->engine, "libnm") == 0) {
             add_for(list, rows, row, cores, m);
         }
     }

@@ -10,19 +10,34 @@ static void input_path(char path[4200], const char *folder, int64_t batch, size_
     snprintf(path, 4200, "%.4000s/in-%lld-%zu.npy", folder, (long long)batch, k);
 }
 
-/* ---- in the child ----------------------------------------------------------------------------- */
+/* ---- in the child ---------------------------------------------------------------------------- */
 
 struct maker {
     const struct prep_wish *wish;
     const char *path; /* where a changed model goes; NULL: it stays where it is */
 };
 
+/* Rates count the batch: a model whose images are fixed to another number would lie. */
+static nm_status check_batch(const nm_model *model, int64_t batch, nm_error *err)
+{
+    const nm_value_info *first = nm_model_inputs(model) > 0 ? nm_model_input(model, 0) : NULL;
+    if (!first || first->rank < 1 || first->dims[0] < 0 || first->dims[0] == batch ||
+        (first->rank != 4 && batch == 1)) {
+        return NM_OK;
+    }
+    return complain(err, NM_EINVAL, "input %s is fixed to %lld in its first dimension: use -b %lld",
+                    first->name, (long long)first->dims[0], (long long)first->dims[0]);
+}
+
 static nm_status write_inputs(const struct prep_wish *wish, const nm_model *model, int64_t batch,
                               nm_error *err)
 {
     struct host_tensor *hosts = NULL;
     size_t n = nm_model_inputs(model);
-    nm_status status = source_inputs(model, batch, &wish->shape, &hosts, err);
+    nm_status status = check_batch(model, batch, err);
+    if (!status) {
+        status = source_inputs(model, batch, &wish->shape, &hosts, err);
+    }
     for (size_t k = 0; k < n && !status; k++) {
         char path[4200];
         input_path(path, wish->folder, batch, k);
@@ -81,7 +96,7 @@ static void maker_main(void *context, FILE *in, FILE *out)
     process_answered(&j);
 }
 
-/* ---- in the parent ---------------------------------------------------------------------------- */
+/* ---- in the parent --------------------------------------------------------------------------- */
 
 static const char **names_of(const cJSON *values, size_t *n)
 {
@@ -91,8 +106,7 @@ static const char **names_of(const cJSON *values, size_t *n)
     cJSON_ArrayForEach(value, values)
     {
         if (names) {
-            names[(*n)++] =
-                cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(value, "name"));
+            names[(*n)++] = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(value, "name"));
         }
     }
     return names;
@@ -110,11 +124,9 @@ static nm_status understand(struct prep *p, nm_error *err)
     size_t i = 0;
     cJSON_ArrayForEach(value, outputs)
     {
-        p->output_types[i++] =
-            (nm_type)cJSON_GetObjectItemCaseSensitive(value, "type")->valueint;
+        p->output_types[i++] = (nm_type)cJSON_GetObjectItemCaseSensitive(value, "type")->valueint;
     }
-    p->prune_seconds =
-        cJSON_GetObjectItemCaseSensitive(p->about, "prune_seconds")->valuedouble;
+    p->prune_seconds = cJSON_GetObjectItemCaseSensitive(p->about, "prune_seconds")->valuedouble;
     return NM_OK;
 }
 

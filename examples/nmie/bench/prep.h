@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * prep.h - what all engines of a case share, as files: the model (made, pruned) and its made-up inputs.
- * A child makes them, so that the parent, which forks, stays small and without threads.
+ * prep.h - what all engines of a case share, as files: the model (made, pruned) and its made-up
+ * inputs. A child makes them, so that the parent, which forks, stays small and without threads.
  */
 #ifndef NMIE_BENCH_PREP_H
 #define NMIE_BENCH_PREP_H

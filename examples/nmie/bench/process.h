@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * process.h - a child process that answers one line of JSON for each line it is told. It is stopped
- * whenever it has nothing to do, so that its threads cannot spin in another's turn, and dies with its
- * parent. A child that crashes, ends or hangs is an nm_error, not the end of the parent.
+ * whenever it has nothing to do, so that its threads cannot spin in another's turn, and dies with
+ * its parent. A child that crashes, ends or hangs is an nm_error, not the end of the parent.
  */
 #ifndef NMIE_BENCH_PROCESS_H
 #define NMIE_BENCH_PROCESS_H

@@ -6,7 +6,6 @@
 #include "examples/nmie/bench/page.h"
 #include "examples/nmie/bench/predict.h"
 
-
 nm_status rows_merge(const char *const *paths, size_t n, struct rows *rows, nm_error *err)
 {
     nm_status status = rows_read(paths[0], rows, err);
@@ -76,7 +75,7 @@ nm_status publish(const struct publish *p, struct rows *rows, nm_error *err)
         status = output_file(p->csv, page_csv, rows, err);
     }
     for (size_t i = 0; i < p->n_pages && !status; i++) {
-        status = page_markdown(p->pages[i], rows, err);
+        status = page_markdown(p->pages[i], p->svg, rows, err);
     }
     return status;
 }

@@ -7,12 +7,12 @@
 #include "examples/nmie/bench/rows.h"
 
 struct publish {
-    const char *html, *svg, *csv; /* files, or NULL */
+    const char *html, *svg, *csv;     /* files, or NULL */
     const char *pages[ARGS_LIST_MAX]; /* Markdown files with marks */
     size_t n_pages;
     struct args_list cores; /* --predict-cores */
-    bool quiet; /* predictions go into the document alone */
-    bool json;  /* the document goes to stdout */
+    bool quiet;             /* predictions go into the document alone */
+    bool json;              /* the document goes to stdout */
 };
 
 /* Predicts when asked, prints and writes what is asked for. */

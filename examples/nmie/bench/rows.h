@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rows.h - results of bench: one row for each case and engine, as JSON (docs/cli.md has the schema), and
- * read back from it. Tables, charts and comparisons are made from what is read, so that they are the
- * same for a result of now and for one of a file.
+ * rows.h - results of bench: one row for each case and engine, as JSON (docs/cli.md has the
+ * schema), and read back from it. Tables, charts and comparisons are made from what is read, so
+ * that they are the same for a result of now and for one of a file.
  */
 #ifndef NMIE_BENCH_ROWS_H
 #define NMIE_BENCH_ROWS_H
@@ -17,8 +17,8 @@ struct rows_case {
     double sparsity, prune_seconds;
 };
 
-/* Keys of the row of an engine that ran; dense: --compare's other one, told as "compare" at the end,
- * or NULL. */
+/* Keys of the row of an engine that ran; dense: --compare's other one, told as "compare" at the
+ * end, or NULL. */
 void rows_tell(struct json *j, const struct contest *c, const struct rows_case *about,
                const struct contestant *a, const struct contestant *dense);
 /* Keys of an element of "skipped": an engine that did not run. */

@@ -94,8 +94,10 @@ nm_status rows_of(cJSON *document, const char *path, struct rows *rows, nm_error
     }
     if (!good) {
         rows_free(rows);
-        return complain(err, NM_EFORMAT, "%s is no result of nmie bench --json: a row lacks its "
-                                         "model, batch, threads or items_per_second", path);
+        return complain(err, NM_EFORMAT,
+                        "%s is no result of nmie bench --json: a row lacks its "
+                        "model, batch, threads or items_per_second",
+                        path);
     }
     return NM_OK;
 }
@@ -137,8 +139,8 @@ const char *row_case(const struct row *row, char text[static 96])
     if (row->sparsity > 0.0) {
         snprintf(zeros, sizeof zeros, "%.4g %% zeros, ", 100.0 * row->sparsity);
     }
-    snprintf(text, 96, "%sbatch %lld, %d thread%s", zeros, (long long)row->batch,
-             (int)row->threads, row->threads == 1 ? "" : "s");
+    snprintf(text, 96, "%sbatch %lld, %d thread%s", zeros, (long long)row->batch, (int)row->threads,
+             row->threads == 1 ? "" : "s");
     return text;
 }
 
@@ -146,6 +148,5 @@ bool row_same_case(const struct row *a, const struct row *b)
 {
     char x[64], y[64];
     return a->batch == b->batch && a->threads == b->threads &&
-           fabs(a->sparsity - b->sparsity) < 1e-9 &&
-           strcmp(row_model(a, x), row_model(b, y)) == 0;
+           fabs(a->sparsity - b->sparsity) < 1e-9 && strcmp(row_model(a, x), row_model(b, y)) == 0;
 }

@@ -105,8 +105,7 @@ static void tell_changing(struct shift *s, struct json *j)
     json_string(j, "version", s->info.version);
     json_double(j, "load_seconds", s->info.load_seconds);
     json_double(j, "plan_seconds", s->info.plan_seconds);
-    json_double(j, "peak_rss_mib",
-                s->info.peak_rss_mib > 0.0 ? s->info.peak_rss_mib : peak_mib());
+    json_double(j, "peak_rss_mib", s->info.peak_rss_mib > 0.0 ? s->info.peak_rss_mib : peak_mib());
 }
 
 /* One run to find the caches again, then runs for the time of a turn. */
@@ -190,8 +189,8 @@ void worker_main(void *context, FILE *in, FILE *out)
         tell_open(&s, left, out);
     }
     while (!status && fgets(line, sizeof line, in)) {
-        status = strcmp(line, "profile\n") == 0 ? tell_profile(&s, out, &err)
-                                                 : take_turn(&s, out, &err);
+        status =
+            strcmp(line, "profile\n") == 0 ? tell_profile(&s, out, &err) : take_turn(&s, out, &err);
     }
     if (status) {
         process_refuse(out, &err);

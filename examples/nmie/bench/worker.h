@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* worker.h - the child's side of a contest: one engine, opened, warmed up, and timed when it is told. */
+/* worker.h - the child's side of a contest: one engine, opened, warmed up, and timed when it is
+ * told. */
 #ifndef NMIE_BENCH_WORKER_H
 #define NMIE_BENCH_WORKER_H
 
@@ -19,9 +20,8 @@ struct worker {
 
 /*
  * A process_main; context is a struct worker. Once open it tells engine_info's keys and "outputs":
- * whether it left them as files; or "missing": why the engine is not installed. Then, for each line:
- *   turn      runs for `seconds`: {"times": [seconds of each run]}
- *   profile   the engine's tell
+ * whether it left them as files; or "missing": why the engine is not installed. Then, for each
+ * line: turn      runs for `seconds`: {"times": [seconds of each run]} profile   the engine's tell
  * and with each answer what may have changed: peak_rss_mib, load_seconds, plan_seconds, version.
  */
 void worker_main(void *context, FILE *in, FILE *out);
