@@ -89,7 +89,6 @@ static int work(struct analyze *a, const nm_model *model)
 {
     char *json = NULL;
     nm_error err;
-    interrupt_catch();
     nm_status status = pruning_open(&a->base, model, &err);
     if (!status) {
         progress_begin(&a->base.progress, "", 1);
@@ -111,6 +110,7 @@ static int run(int argc, char **argv)
     nm_error err;
     double seconds;
     int code = parse(argc, argv, &a);
+    interrupt_catch();
     if (code == GO_ON &&
         source_load(a.model, &a.base.settings, &shape, &model, &seconds, &err)) {
         code = report_model(&err);

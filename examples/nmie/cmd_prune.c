@@ -397,7 +397,6 @@ static int work(struct prune *p, nm_model *model)
     struct prune_report r = {
         .in = p->in, .out = p->out, .method = p->method, .request = p->request};
     nm_error err;
-    interrupt_catch();
     nm_status status = pruning_open(&p->base, model, &err);
     if (!status) {
         status = open_judge(p, model, &err);
@@ -423,6 +422,7 @@ static int run(int argc, char **argv)
     nm_error err;
     double seconds;
     int code = parse(argc, argv, &p);
+    interrupt_catch();
     if (code == GO_ON && source_load(p.in, &p.base.settings, &shape, &model, &seconds, &err)) {
         code = report_model(&err);
     }

@@ -36,9 +36,9 @@ static void write_input(const char *path, int64_t batch)
 
 START_TEST(help_and_usage_have_their_exit_codes)
 {
-    static const char *const names[] = {"run",   "verify", "classify", "eval",   "bench",
-                                        "prune", "synth",  "inspect",  "version", "compare",
-                                        "profile"};
+    static const char *const names[] = {"run",     "verify",  "classify", "eval",  "bench",
+                                        "compare", "profile", "prune",    "analyze", "masks",
+                                        "synth",   "inspect", "version"};
     tool_call(0, "help");
     ck_assert_ptr_nonnull(strstr(tool_out, "bench builtin:resnet50"));
     tool_call(2, "%s", "");

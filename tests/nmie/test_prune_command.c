@@ -259,7 +259,7 @@ START_TEST(an_interrupt_leaves_nothing_behind)
     const char *folder = scratch_path("stopped");
     ck_assert_int_eq(mkdir(folder, 0700), 0);
     tool_call(0, "synth resnet18 --size 32 --classes 10 -o %s", big);
-    tool_call_with("timeout -s INT --preserve-status 1 env", 130,
+    tool_call_with("timeout -s INT --preserve-status 2 env", 130,
                    "prune %s -o %s/out.onnx --sparsity 0.8 --calib %s --save-recipe %s/out.recipe",
                    big, folder, calib, folder);
     ck_assert_msg(said("stopped; nothing was written"), "%s", tool_said);

@@ -26,6 +26,16 @@ static double shade(const struct analysis *a, const struct analysis_layer *l, si
     return isnan(t) ? 0.0 : fmin(fmax(t, 0.0), 1.0);
 }
 
+/* A number with its unit, or a dash where there is none. */
+static void put(FILE *to, const char *format, double value)
+{
+    if (isnan(value)) {
+        fputc('-', to);
+    } else {
+        fprintf(to, format, value);
+    }
+}
+
 static void draw_cell(FILE *to, const struct analysis *a, const struct analysis_layer *l, size_t at,
                       int y)
 {
@@ -33,15 +43,17 @@ static void draw_cell(FILE *to, const struct analysis *a, const struct analysis_
     int x = NAMES + CELL * ((int)at - 1);
     fputs("<g><title>", to);
     markup_text(to, l->node);
-    fprintf(to, " at %.4g %%: %s %.3g %%, %.4g ms</title>", 100.0 * a->grid[at],
-            a->has_error ? "error" : "time", 100.0 * value, l->ms[at]);
+    fprintf(to, " at %.4g %%: %s ", 100.0 * a->grid[at], a->has_error ? "error" : "time");
+    put(to, "%.3g %%", 100.0 * value);
+    put(to, ", %.4g ms", l->ms[at]);
+    fputs("</title>", to);
     fprintf(to,
             "<rect class=\"s0\" style=\"stroke:none\" fill-opacity=\"%.2f\" x=\"%d\" y=\"%d\" "
             "width=\"%d\" height=\"%d\"/>"
             "<text class=\"n\" x=\"%d\" y=\"%d\" text-anchor=\"middle\">",
             0.04 + 0.58 * t, x, y, CELL - 2, ROW - 2, x + CELL / 2 - 1, y + 15);
-    fprintf(to, isnan(value) ? "-</text></g>" : value < 0.0995 ? "%.2f</text></g>" : "%.1f</text></g>",
-            100.0 * value);
+    put(to, value < 0.0995 ? "%.2f" : "%.1f", 100.0 * value);
+    fputs("</text></g>", to);
 }
 
 /* A mark of the time at a sparsity: of another shape for each, not of another colour alone. */
@@ -61,9 +73,11 @@ static void draw_bars(FILE *to, const struct analysis *a, const struct analysis_
     int x = cells_end(a) + GAP, z = x + MAC_BAR + GAP;
     fputs("<g><title>", to);
     markup_text(to, l->node);
-    fprintf(to, ": %.4g million multiply-accumulates, %.4g ms dense, %.4g at 80 %%, %.4g at 95 %%"
-                "</title>",
-            l->macs * 1e-6, l->ms[0], l->ms[analysis_at(a, 0.8)], l->ms[analysis_at(a, 0.95)]);
+    put(to, ": %.4g million multiply-accumulates", l->macs * 1e-6);
+    put(to, ", %.4g ms dense", l->ms[0]);
+    put(to, ", %.4g at 80 %%", l->ms[analysis_at(a, 0.8)]);
+    put(to, ", %.4g at 95 %%", l->ms[analysis_at(a, 0.95)]);
+    fputs("</title>", to);
     fprintf(to, "<rect class=\"s2\" x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"10\"/>", x, y + 6,
             MAC_BAR * fmax(l->macs, 0.0) / most_macs);
     fprintf(to, "<rect class=\"s6\" fill-opacity=\".35\" x=\"%d\" y=\"%d\" width=\"%.1f\" "
