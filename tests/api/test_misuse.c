@@ -323,8 +323,9 @@ START_TEST(names_of_statuses_types_and_isas_never_null)
 {
     static const char *const names[] = {"NM_OK",      "NM_EINVAL",       "NM_ENOMEM",   "NM_EIO",
                                         "NM_EFORMAT", "NM_EUNSUPPORTED", "NM_ELIMIT",   "NM_ESHAPE",
-                                        "NM_ETYPE",   "NM_EBUSY",        "NM_EINTERNAL"};
-    for (int i = 0; i <= NM_EINTERNAL; i++) {
+                                        "NM_ETYPE",   "NM_EBUSY",        "NM_EINTERNAL",
+                                        "NM_ECANCELED"};
+    for (int i = 0; i <= NM_ECANCELED; i++) {
         ck_assert_str_eq(nm_status_name((nm_status)i), names[i]);
     }
     for (int i = -3; i < 40; i++) {
@@ -332,7 +333,7 @@ START_TEST(names_of_statuses_types_and_isas_never_null)
         ck_assert_ptr_nonnull(nm_isa_name((nm_isa)i));
         ck_assert_int_eq(nm_type_size((nm_type)i) == 0, nm_type_name((nm_type)i)[0] == '?');
     }
-    ck_assert_str_eq(nm_status_name((nm_status)11), "NM_?");
+    ck_assert_str_eq(nm_status_name((nm_status)12), "NM_?");
     ck_assert_str_eq(nm_status_name((nm_status)-1), "NM_?");
     ck_assert_str_eq(nm_library_version(), NM_VERSION_STRING);
     ck_assert_int_ge(nm_default_threads(), 1);

@@ -233,6 +233,24 @@ START_TEST(too_few_items_to_judge_refused)
 }
 END_TEST
 
+START_TEST(analysis_of_free_sizes_needs_data)
+{
+    struct onnx_build b;
+    nm_prune_options o = NM_PRUNE_OPTIONS_INIT;
+    char *text = NULL;
+    nm_error err = {NM_OK, ""};
+    onnx_build_start(&b, 13);
+    onnx_build_input(&b, "x", NM_F32, "N,3,H,W");
+    prune_put_conv(&b, "a", "x", (struct prune_conv){4, 3, 3, 1, true});
+    onnx_build_output(&b, "a", NM_F32, NULL);
+    nm_model *free_sizes = prune_load(&b);
+    ck_assert_int_eq(nm_model_analyze(free_sizes, &o, &text, &err), NM_EINVAL);
+    ck_assert_ptr_nonnull(strstr(err.message, "data is needed"));
+    ck_assert_ptr_null(text);
+    nm_model_free(free_sizes);
+}
+END_TEST
+
 /* ---- progress ------------------------------------------------------------------------------- */
 
 struct progress {
@@ -383,6 +401,7 @@ int main(void)
     tcase_add_test(t, overflow_in_a_layer_refused_by_name);
     tcase_add_test(t, failed_reading_comes_back);
     tcase_add_test(t, too_few_items_to_judge_refused);
+    tcase_add_test(t, analysis_of_free_sizes_needs_data);
     tcase_add_test(t, progress_rises_and_cancels);
     tcase_add_test(t, progress_of_an_analysis_rises_and_cancels);
     tcase_add_test(t, progress_of_a_search_rises_and_cancels);
