@@ -38,9 +38,9 @@ SO        := $(B)/libnm.so.$(SOVERSION)
 LIB_SRC   := $(sort $(wildcard lib/*/*.c kernels/*.c kernels/ref/*.c kernels/avx2/*.c \
                  kernels/avx512/*.c kernels/dnnl/*.c) $(if $(FP16),$(wildcard kernels/avx512fp16/*.c)))
 LIB_OBJ   := $(LIB_SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/onnx.pb-c.o
-NMIE_SRC  := $(sort $(wildcard examples/nmie/*.c))
+NMIE_SRC  := $(sort $(wildcard examples/nmie/*.c examples/nmie/*/*.c))
 NMIE_OBJ  := $(NMIE_SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/onnx.pb-c.o
-NMIE_LIBS := -lpng -ljpeg -lcjson
+NMIE_LIBS := -lpng -ljpeg -lcjson -ldl -lpthread
 HELP_SRC  := $(sort $(wildcard tests/support/*.c))
 HELP_OBJ  := $(HELP_SRC:%.c=$(B)/obj/%.o)
 TEST_BIN  := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/*/test_*.c)))
@@ -48,7 +48,7 @@ BENCH_BIN := $(B)/tests/kernels/bench_kernels $(B)/tests/kernels/bench_dense
 SLOW_BIN  := $(patsubst tests/%.c,$(B)/tests/%,$(sort $(wildcard tests/*/slow_*.c)))
 
 .PHONY: all lib tests setup demo check check-nets docs run-demo run-check run-check-nets bench-kernels \
-        bench-peers peers-table plot-sparsity clean install uninstall
+        bench-peers bench-report peers-table plot-sparsity clean install uninstall
 .DELETE_ON_ERROR:
 all: lib $(B)/nmie
 lib: $(SO) $(B)/libnm.a
@@ -94,6 +94,16 @@ bench-peers: all
 peers-table:
 	@$(BENCH_ROWS) --table docs/performance.md
 
+# One run, and from its JSON the tables and charts of docs/performance.md and README.md: some 20 minutes
+# on two cores (tests/peers/report.sh: what is run, and how to run less). BATCHES, THREADS, NETS, ROUNDS,
+# SECONDS_EACH, PREDICT; FILL_PAGES= CHART= touch no page.
+FILL_PAGES ?= docs/performance.md README.md
+CHART      ?= docs/bench.svg
+bench-report: all
+	@NMIE='$(B)/nmie' OUT='$(B)/report' NETS='$(NETS)' BATCHES='$(BATCHES)' THREADS='$(THREADS)' \
+	    ROUNDS='$(ROUNDS)' SECONDS_EACH='$(SECONDS_EACH)' PREDICT='$(PREDICT)' CHART='$(CHART)' \
+	    FILL_PAGES='$(FILL_PAGES)' PEERS_PYTHON='$(PEERS_PYTHON)' sh tests/peers/report.sh
+
 # Time against sparsity, ResNet-50: docs/sparsity.svg.
 plot-sparsity: all
 	@mkdir -p $(B)/peers
@@ -106,7 +116,7 @@ docs: $(B)/tests/ops/test_operator_doc
 
 # ---- compile ----------------------------------------------------------------------------------------
 # ROOM: what one folder or file needs beyond CFLAGS. Only an instruction set's folder gets its flags.
-$(B)/obj/lib/ops/%.o $(B)/obj/kernels/%.o: ROOM := -O3
+$(B)/obj/lib/ops/%.o $(B)/obj/lib/prune/%.o $(B)/obj/kernels/%.o: ROOM := -O3
 $(B)/obj/kernels/avx2/%.o: ROOM := -O3 -mavx2 -mfma
 $(B)/obj/kernels/avx512/%.o: ROOM := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma \
                                      -mprefer-vector-width=512
@@ -154,11 +164,22 @@ $(B)/nmie: $(NMIE_OBJ) $(SO)
 # Check's macros convert what they compare to intmax_t.
 $(TEST_BIN) $(SLOW_BIN): ROOM := -Wno-sign-conversion
 CHECK_LIBS = $(shell pkg-config --libs check)
-# Tests of the tool link its parts; the archive brings its own copy of the generated messages.
+# Tests of the tool link its parts and what calls it; the archive brings its own copy of the generated
+# messages. The fake engines are a library that bench finds at run time.
 NMIE_TEST := $(filter $(B)/tests/nmie/%,$(TEST_BIN))
-$(NMIE_TEST): PARTS := $(filter-out %/main.o %/onnx.pb-c.o,$(NMIE_OBJ))
+TOOL_OBJ  := $(B)/obj/tests/nmie/tool.o
+FAKES     := $(B)/tests/nmie/fake_engines.so
+$(NMIE_TEST): PARTS := $(filter-out %/main.o %/onnx.pb-c.o,$(NMIE_OBJ)) $(TOOL_OBJ)
 $(NMIE_TEST): PARTS_LIBS := $(NMIE_LIBS)
-$(NMIE_TEST): $(NMIE_OBJ)
+$(NMIE_TEST): $(NMIE_OBJ) $(TOOL_OBJ)
+$(B)/tests/prune/test_search: PARTS_LIBS := -lcjson
+$(TOOL_OBJ): ROOM := -Wno-sign-conversion
+$(B)/tests/nmie/test_bench: $(FAKES)
+
+$(FAKES): $(B)/obj/tests/nmie/fake_engines.o
+	@mkdir -p $(@D)
+	$(SAY) '  link  $@'
+	$(Q)$(CC) -shared $(CFLAGS) $(LDFLAGS) -o $@ $<
 
 $(TEST_BIN) $(SLOW_BIN) $(BENCH_BIN): $(B)/tests/%: tests/%.c $(B)/libnm.a $(HELP_OBJ)
 	@mkdir -p $(@D)
@@ -209,5 +230,5 @@ uninstall:
 clean:
 	rm -rf $(B)
 
--include $(LIB_OBJ:.o=.d) $(NMIE_OBJ:.o=.d) $(HELP_OBJ:.o=.d) $(TEST_BIN:=.d) $(SLOW_BIN:=.d) \
-         $(BENCH_BIN:=.d)
+-include $(LIB_OBJ:.o=.d) $(NMIE_OBJ:.o=.d) $(HELP_OBJ:.o=.d) $(TOOL_OBJ:.o=.d) $(TEST_BIN:=.d) \
+         $(SLOW_BIN:=.d) $(BENCH_BIN:=.d)

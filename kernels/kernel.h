@@ -338,6 +338,17 @@ size_t nmi_dnnl_scratch_bytes(const struct nmi_dnnl *object);
 nm_status nmi_dnnl_run(struct nmi_dnnl *object, const struct nmi_kargs *args);
 const char *nmi_dnnl_impl(const struct nmi_dnnl *object); /* oneDNN's name of its implementation */
 void nmi_dnnl_free(struct nmi_dnnl *object);
+/* c[m][n] = alpha op(a)[m][k] op(b)[k][n] + beta c, row-major, with leading dimensions; on the calling
+ * thread's team (one thread inside nmi_parallel_for). */
+struct nmi_sgemm {
+    bool trans_a, trans_b; /* a is [k][m], b is [n][k] in memory */
+    int64_t m, n, k;
+    float alpha, beta;
+    const float *a, *b;
+    float *c;
+    int64_t lda, ldb, ldc;
+};
+nm_status nmi_sgemm(const struct nmi_sgemm *product, nm_error *err);
 /* The version of the oneDNN library that runs: 10000 major + 100 minor + patch. */
 int32_t nmi_dnnl_version(void);
 

@@ -1,92 +1,264 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* nmie bench: how fast a network runs, case by case. */
-#include "examples/nmie/args.h"
-#include "examples/nmie/json_out.h"
-#include "examples/nmie/timing.h"
+/* nmie bench: how fast networks run, case by case, and beside other engines. */
+#include "examples/nmie/bench/environment.h"
+#include "examples/nmie/bench/matrix.h"
+#include "examples/nmie/bench/publish.h"
 
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 static const char help[] =
-    "Usage: nmie bench MODEL|builtin:NAME [option]...\n"
+    "Usage: nmie bench MODEL|builtin:NAME... [option]...\n"
+    "       nmie bench --from RESULT.json... [--html FILE] [--svg FILE] [--csv FILE] [--page "
+    "FILE]\n"
     "\n"
-    "Times a network on made-up input. The search for the best plan is done first and reported\n"
-    "apart. builtin:NAME is one of resnet18, resnet50, vgg16, mobilenet_v1, mobilenet_v2 with\n"
-    "made-up weights.\n"
+    "Times networks on made-up input, with libnm and other engines in turns, each in a process of\n"
+    "its own. The search for the best plan is done first and reported apart. builtin:NAME is one "
+    "of\n"
+    "resnet18, resnet50, vgg16, mobilenet_v1, mobilenet_v2 with made-up weights.\n"
     "\n"
     "  nmie bench builtin:resnet50 --sparsity 0.9 --compare\n"
-    "  nmie bench net.onnx -b 1,16,64 -t 1,2 --json\n"
+    "  nmie bench net.onnx -b 1,16,64 -t 1,2 --engine libnm,onnxruntime,openvino --html "
+    "bench.html\n"
     "\n"
     "  -b, --batch N[,N]    batch sizes (default 1)\n"
     "  -t, --threads N[,N]  numbers of threads; one case for each pair\n"
-    "  --sparsity S         first prune all layers but the first convolution and the classifier\n"
-    "                       to the share S of zeros, by magnitude\n"
-    "  --seconds S          how long to time each case (default 2)\n"
+    "  --sparsity S[,S]     first prune all layers but the first convolution and the classifier\n"
+    "                       to the share S of zeros, by magnitude; 0: as it is\n"
+    "  --seconds S          how long to time each engine in each case (default 2)\n"
+    "  --rounds N           in so many turns (default 5)\n"
     "  --shape CxHxW        an input's dims behind the batch where the model leaves them free\n"
     "                       (builtin: 3xSxS makes the network for another size)\n"
-    "  --compare            time the same network without sparse kernels too, and compare the\n"
-    "                       outputs; exit status 1 when they differ by more than 1e-4 of max|y|\n"
-    "                       (with --precision half: 5e-2)\n"
+    "  --compare            libnm and libnm-dense, in one row\n"
+    "  --engine NAME[=LIB]  engines, with commas or given again (default libnm): libnm, "
+    "libnm-half,\n"
+    "                       libnm-dense, onnxruntime, onnxruntime-cuda, openvino (float32),\n"
+    "                       openvino-default; LIB is the shared library where it is not found.\n"
+    "                       One that is not installed is skipped. Outputs are compared with the\n"
+    "                       first's: float32 ones that differ by more than 1e-4 of max|y| make "
+    "the\n"
+    "                       exit status 1\n"
+    "  --cmd NAME=COMMAND   any other: a command that prints a JSON object with items_per_second;\n"
+    "                       {model}, {batch}, {threads}, {seconds}, {x} (input, .npy) and {y}\n"
+    "                       (output to write, .npy) are filled in\n"
+    "  --baseline NAME      whom the others' speed is compared with (default: the second engine)\n"
+    "  --timeout S          an engine that is silent for so long hangs (default 600)\n"
+    "  --predict-cores N,.. after measuring: what libnm would do on so many cores, a prediction\n"
+    "                       (docs/performance.md)\n"
+    "  --from RESULT.json   measure nothing, take results of --json; several are put together\n"
+    "  --html FILE, --svg FILE, --csv FILE   charts and tables, as one file that needs no other\n"
+    "  --page FILE.md       puts tables between the marks <!-- bench --> and <!-- /bench -->, a\n"
+    "                       short one between <!-- speed --> and <!-- /speed -->\n"
     "\n" SETTINGS_HELP;
 
-enum { OPT_SPARSITY = 400, OPT_SECONDS, OPT_SHAPE, OPT_COMPARE };
+enum {
+    OPT_SPARSITY = 400,
+    OPT_SECONDS,
+    OPT_ROUNDS,
+    OPT_SHAPE,
+    OPT_COMPARE,
+    OPT_ENGINE,
+    OPT_CMD,
+    OPT_BASELINE,
+    OPT_TIMEOUT,
+    OPT_PREDICT,
+    OPT_FROM,
+    OPT_HTML,
+    OPT_SVG,
+    OPT_CSV,
+    OPT_PAGE
+};
+
+#define SPECS_MAX 16
 
 struct bench {
     struct settings settings;
-    const char *model_name;
-    struct args_list batches, threads;
-    double sparsity, seconds;
-    struct source_shape shape;
-    bool compare;
-    nm_model *model;
-    double load_seconds, prune_seconds;
-    bool apart; /* outputs of a comparison differed */
-    struct json json;
+    struct matrix matrix;
+    struct engine_spec specs[SPECS_MAX];
+    const char *from[ARGS_LIST_MAX];
+    size_t n_from;
+    struct publish publish;
 };
 
-static int list_option(struct args_list *list, char separator, const char *word)
+static int list_option(struct args_list *list, const char *word)
 {
-    return args_ints(word, separator, 65536, list)
+    return args_ints(word, ',', 65536, list)
                ? GO_ON
                : usage(&cmd_bench, "'%s' is not a list of positive numbers", word);
 }
 
-static int shape_option(struct bench *b, const char *word)
+static int sparsity_option(struct matrix *m, const char *word)
 {
-    struct args_list dims;
-    if (!args_ints(word, 'x', 1 << 20, &dims) || dims.n >= NM_MAX_DIMS) {
-        return usage(&cmd_bench, "--shape %s is not of the form 3x224x224", word);
+    size_t n = 1;
+    for (const char *p = word; (p = strchr(p, ',')); p++) {
+        n++;
     }
-    b->shape.rank = (int32_t)dims.n;
-    memcpy(b->shape.dims, dims.at, dims.n * sizeof *dims.at);
+    bool good = n <= ARGS_LIST_MAX && args_doubles(word, n, m->sparsities);
+    for (size_t i = 0; i < n && good; i++) {
+        good = m->sparsities[i] >= 0.0 && m->sparsities[i] < 1.0;
+    }
+    m->n_sparsities = n;
+    return good ? GO_ON : usage(&cmd_bench, "--sparsity %s is not in [0,1)", word);
+}
+
+static int number_option(double *value, const char *name, const char *word)
+{
+    return args_double(word, value) && *value > 0.0 && *value <= 1e5
+               ? GO_ON
+               : usage(&cmd_bench, "--%s %s makes no sense", name, word);
+}
+
+static int add_engine(struct bench *b, const char *word, bool command)
+{
+    struct engine_spec *spec = &b->specs[b->matrix.n_specs];
+    if (b->matrix.n_specs == SPECS_MAX) {
+        return usage(&cmd_bench, "more than %d engines", SPECS_MAX);
+    }
+    if (!(command ? engine_command(word, spec) : engine_parse(word, spec))) {
+        return usage(&cmd_bench, "--engine %s: there is no such engine, or it takes no library",
+                     word);
+    }
+    for (size_t i = 0; i < b->matrix.n_specs; i++) {
+        if (strcmp(b->specs[i].name, spec->name) == 0) {
+            return usage(&cmd_bench, "engine %s comes twice", spec->name);
+        }
+    }
+    b->matrix.n_specs++;
     return GO_ON;
+}
+
+static int engines_option(struct bench *b, const char *list)
+{
+    char *copy = strdup(list), *rest = NULL;
+    int verdict = copy ? GO_ON : usage(&cmd_bench, "no memory");
+    for (char *word = copy ? strtok_r(copy, ",", &rest) : NULL; word && verdict == GO_ON;
+         word = strtok_r(NULL, ",", &rest)) {
+        verdict = add_engine(b, word, false);
+    }
+    free(copy);
+    return verdict;
+}
+
+static int compare_option(struct bench *b)
+{
+    b->matrix.compare = true;
+    b->matrix.baseline = engine_nm_dense.name;
+    return engines_option(b, "libnm,libnm-dense");
+}
+
+static int string_option(const char **list, size_t *n, const char *word)
+{
+    if (*n == ARGS_LIST_MAX) {
+        return usage(&cmd_bench, "more than %d files", ARGS_LIST_MAX);
+    }
+    list[(*n)++] = word;
+    return GO_ON;
+}
+
+static int result_option(struct bench *b, int code)
+{
+    switch (code) {
+    case OPT_PREDICT:
+        return list_option(&b->publish.cores, optarg);
+    case OPT_FROM:
+        return string_option(b->from, &b->n_from, optarg);
+    case OPT_HTML:
+        b->publish.html = optarg;
+        return GO_ON;
+    case OPT_SVG:
+        b->publish.svg = optarg;
+        return GO_ON;
+    case OPT_CSV:
+        b->publish.csv = optarg;
+        return GO_ON;
+    case OPT_PAGE:
+        return string_option(b->publish.pages, &b->publish.n_pages, optarg);
+    default:
+        return settings_option(&b->settings, &cmd_bench, code, optarg);
+    }
 }
 
 static int one_option(struct bench *b, int code)
 {
+    int64_t rounds;
     switch (code) {
     case 'b':
-        return list_option(&b->batches, ',', optarg);
+        return list_option(&b->matrix.batches, optarg);
     case 't':
-        return list_option(&b->threads, ',', optarg);
+        return list_option(&b->matrix.threads, optarg);
     case OPT_SPARSITY:
-        return args_double(optarg, &b->sparsity) && b->sparsity >= 0.0 && b->sparsity < 1.0
-                   ? GO_ON
-                   : usage(&cmd_bench, "--sparsity %s is not in [0,1)", optarg);
+        return sparsity_option(&b->matrix, optarg);
     case OPT_SECONDS:
-        return args_double(optarg, &b->seconds) && b->seconds > 0.0 && b->seconds <= 1e5
-                   ? GO_ON
-                   : usage(&cmd_bench, "--seconds %s makes no sense", optarg);
+        return number_option(&b->matrix.seconds, "seconds", optarg);
+    case OPT_TIMEOUT:
+        return number_option(&b->matrix.timeout, "timeout", optarg);
+    case OPT_ROUNDS:
+        if (!args_int(optarg, 1, 1000, &rounds)) {
+            return usage(&cmd_bench, "--rounds %s is not in 1..1000", optarg);
+        }
+        b->matrix.rounds = (int)rounds;
+        return GO_ON;
     case OPT_SHAPE:
-        return shape_option(b, optarg);
+        return source_shape_parse(optarg, &b->matrix.shape)
+                   ? GO_ON
+                   : usage(&cmd_bench, "--shape %s is not of the form 3x224x224", optarg);
     case OPT_COMPARE:
-        b->compare = true;
+        return compare_option(b);
+    case OPT_ENGINE:
+        return engines_option(b, optarg);
+    case OPT_CMD:
+        return add_engine(b, optarg, true);
+    case OPT_BASELINE:
+        b->matrix.baseline = optarg;
         return GO_ON;
     default:
-        return settings_option(&b->settings, &cmd_bench, code, optarg);
+        return result_option(b, code);
     }
+}
+
+static void defaults(struct bench *b)
+{
+    struct matrix *m = &b->matrix;
+    int32_t threads = b->settings.session.threads;
+    m->settings = &b->settings;
+    m->specs = b->specs;
+    m->batches = (struct args_list){1, {1}};
+    m->threads = (struct args_list){1, {threads ? threads : nm_default_threads()}};
+    m->n_sparsities = 1;
+    m->seconds = 2.0;
+    m->rounds = 5;
+    m->timeout = 600.0;
+}
+
+/* After the options: what follows from them. */
+static int finish(struct bench *b, int argc, char **argv)
+{
+    struct matrix *m = &b->matrix;
+    m->models = argv + optind;
+    m->n_models = (size_t)(argc - optind);
+    if ((m->n_models == 0) != (b->n_from > 0)) {
+        return usage(&cmd_bench,
+                     b->n_from ? "--from measures nothing: it takes no MODEL" : "expected a MODEL");
+    }
+    if (m->compare && m->n_specs != 2) {
+        return usage(&cmd_bench, "--compare names its own engines");
+    }
+    if (m->n_specs == 0) {
+        int verdict = add_engine(b, engine_nm.name, false);
+        if (verdict != GO_ON) {
+            return verdict;
+        }
+    }
+    if (!m->baseline && m->n_specs > 1) {
+        m->baseline = b->specs[1].name;
+    }
+    m->quiet = b->settings.json;
+    m->profile = b->settings.json || b->publish.cores.n > 0;
+    b->publish.quiet = b->settings.json;
+    b->publish.json = b->settings.json && (b->publish.cores.n > 0 || b->n_from > 0);
+    settings_finish(&b->settings);
+    return GO_ON;
 }
 
 static int parse(int argc, char **argv, struct bench *b)
@@ -95,213 +267,81 @@ static int parse(int argc, char **argv, struct bench *b)
                                             {"batch", 1, NULL, 'b'},
                                             {"sparsity", 1, NULL, OPT_SPARSITY},
                                             {"seconds", 1, NULL, OPT_SECONDS},
+                                            {"rounds", 1, NULL, OPT_ROUNDS},
                                             {"shape", 1, NULL, OPT_SHAPE},
                                             {"compare", 0, NULL, OPT_COMPARE},
+                                            {"engine", 1, NULL, OPT_ENGINE},
+                                            {"cmd", 1, NULL, OPT_CMD},
+                                            {"baseline", 1, NULL, OPT_BASELINE},
+                                            {"timeout", 1, NULL, OPT_TIMEOUT},
+                                            {"predict-cores", 1, NULL, OPT_PREDICT},
+                                            {"from", 1, NULL, OPT_FROM},
+                                            {"html", 1, NULL, OPT_HTML},
+                                            {"svg", 1, NULL, OPT_SVG},
+                                            {"csv", 1, NULL, OPT_CSV},
+                                            {"page", 1, NULL, OPT_PAGE},
                                             {0}};
     int code, verdict = settings_init(&b->settings, &cmd_bench);
-    int32_t threads = b->settings.session.threads;
-    b->batches = (struct args_list){1, {1}};
-    b->threads = (struct args_list){1, {threads ? threads : nm_default_threads()}};
-    b->seconds = 2.0;
+    defaults(b);
     while (verdict == GO_ON &&
            (code = getopt_long(argc, argv, SETTINGS_SHORTS "b:", options, NULL)) != -1) {
         verdict = one_option(b, code);
     }
-    if (verdict != GO_ON) {
-        return verdict;
-    }
-    if (argc - optind != 1) {
-        return usage(&cmd_bench, "expected one MODEL");
-    }
-    b->model_name = argv[optind];
-    settings_finish(&b->settings);
-    return GO_ON;
+    return verdict == GO_ON ? finish(b, argc, argv) : verdict;
 }
 
-/* Loads, and prunes when asked. */
-static nm_status open_model(struct bench *b, nm_error *err)
+/* What stands before the rows. */
+static void tell_head(struct json *j, const void *context)
 {
-    nm_status status =
-        source_load(b->model_name, &b->settings, &b->shape, &b->model, &b->load_seconds, err);
-    if (status || b->sparsity == 0.0) {
-        return status;
+    const struct bench *b = context;
+    json_string(j, "schema", ROWS_SCHEMA);
+    environment_tell(j);
+    json_int(j, "rounds", b->matrix.rounds);
+    json_double(j, "seconds", b->matrix.seconds);
+}
+
+static nm_status measure(struct bench *b, struct rows *rows, nm_error *err)
+{
+    nm_status status = matrix_run(&b->matrix, err);
+    char *text = status ? NULL : ledger_document(&b->matrix.ledger, tell_head, b);
+    if (!status && !text) {
+        status = complain(err, NM_ENOMEM, "no memory for the results");
     }
-    nm_prune_options options = NM_PRUNE_OPTIONS_INIT;
-    options.sparsity = b->sparsity;
-    nm_model *pruned;
-    double start = source_now();
-    status = nm_model_prune(b->model, &options, &pruned, err);
-    b->prune_seconds = source_now() - start;
     if (!status) {
-        nm_model_free(b->model);
-        b->model = pruned;
+        status = rows_of(cJSON_Parse(text), "the result", rows, err);
     }
-    return status;
-}
-
-static double peak_mib(void)
-{
-    struct rusage usage_now;
-    getrusage(RUSAGE_SELF, &usage_now);
-    return (double)usage_now.ru_maxrss / 1024.0;
-}
-
-static void tell_times(struct json *j, const struct timing *t, int64_t batch)
-{
-    json_double(j, "items_per_second", (double)batch / t->stats.median);
-    json_open(j, "ms", '{');
-    json_double(j, "median", 1e3 * t->stats.median);
-    json_double(j, "p90", 1e3 * t->stats.p90);
-    json_double(j, "p99", 1e3 * t->stats.p99);
-    json_double(j, "best", 1e3 * t->stats.best);
-    json_close(j, '}');
-    json_int(j, "iterations", (int64_t)t->iterations);
-    json_double(j, "plan_seconds", t->plan_seconds);
-}
-
-struct bench_case {
-    int64_t batch, threads;
-    struct timing timing, dense; /* dense: with compare */
-    struct profile profile;      /* for JSON */
-    double max_rel;
-};
-
-static void tell_json(struct bench *b, const struct bench_case *c)
-{
-    struct json *j = &b->json;
-    nm_isa isa = b->settings.session.isa;
-    json_open(j, NULL, '{');
-    json_string(j, "model", b->model_name);
-    json_int(j, "batch", c->batch);
-    json_int(j, "threads", c->threads);
-    json_string(j, "isa", nm_isa_name(isa == NM_ISA_AUTO ? nm_isa_best() : isa));
-    json_string(j, "precision", b->settings.session.precision ? "half" : "f32");
-    json_bool(j, "dense", b->settings.session.dense);
-    json_double(j, "sparsity", b->sparsity);
-    tell_times(j, &c->timing, c->batch);
-    if (b->settings.session.precision == NM_PRECISION_HALF) {
-        json_double(j, "f32_error", c->timing.f32_error);
+    if (!status && b->settings.json && !b->publish.json) {
+        fputs(text, stdout);
     }
-    json_double(j, "load_seconds", b->load_seconds);
-    json_double(j, "prune_seconds", b->prune_seconds);
-    json_double(j, "peak_rss_mib", peak_mib());
-    profile_tell(&c->profile, j);
-    if (b->compare) {
-        json_open(j, "compare", '{');
-        tell_times(j, &c->dense, c->batch);
-        json_double(j, "speedup", c->dense.stats.median / c->timing.stats.median);
-        json_double(j, "max_rel", c->max_rel);
-        json_close(j, '}');
-    }
-    json_close(j, '}');
-}
-
-static void tell_line(const char *kind, const struct bench_case *c, const struct timing *t)
-{
-    printf("%-7s %5lld %7lld %11.3f %9.3f %9.3f %10.2f %8.2f\n", kind, (long long)c->batch,
-           (long long)c->threads, 1e3 * t->stats.median, 1e3 * t->stats.p90, 1e3 * t->stats.p99,
-           (double)c->batch / t->stats.median, t->plan_seconds);
-    fflush(stdout);
-}
-
-static void tell_text(struct bench *b, const struct bench_case *c)
-{
-    tell_line(b->settings.session.dense ? "dense" : "auto", c, &c->timing);
-    if (b->settings.session.precision == NM_PRECISION_HALF) {
-        printf("        outputs differ from float32's by %.1e of max|y|\n", c->timing.f32_error);
-    }
-    if (b->compare) {
-        tell_line("dense", c, &c->dense);
-        printf("        speedup %.2fx; outputs differ by %.1e of max|y|\n",
-               c->dense.stats.median / c->timing.stats.median, c->max_rel);
-    }
-}
-
-static nm_status run_case(struct bench *b, struct bench_case *c, nm_error *err)
-{
-    nm_session_options options = b->settings.session;
-    options.threads = (int32_t)c->threads;
-    struct timing_job job = {.model = b->model,
-                             .shape = &b->shape,
-                             .batch = c->batch,
-                             .seconds = b->seconds,
-                             .profile = b->settings.json ? &c->profile : NULL};
-    if (!b->compare) {
-        return timing_run(&job, &options, &c->timing, err);
-    }
-    double allowed = options.precision == NM_PRECISION_HALF ? 5e-2 : 1e-4;
-    nm_status status = timing_compare(&job, &options, &c->timing, &c->dense, &c->max_rel, err);
-    if (!status && !(c->max_rel <= allowed)) {
-        b->apart = true;
-        say("batch %lld: sparse and dense outputs differ by %.2g of max|y|, allowed are %g",
-            (long long)c->batch, c->max_rel, allowed);
-    }
-    return status;
-}
-
-static void begin(struct bench *b, bool several)
-{
-    if (b->settings.json && several) {
-        json_open(&b->json, NULL, '{');
-        json_open(&b->json, "cases", '[');
-    } else if (!b->settings.json) {
-        printf("%s: loaded in %.2f s", b->model_name, b->load_seconds);
-        if (b->sparsity > 0.0) {
-            printf(", pruned to %.1f %% in %.2f s", 100.0 * b->sparsity, b->prune_seconds);
-        }
-        printf("\n%-7s %5s %7s %11s %9s %9s %10s %8s\n", "kernels", "batch", "threads", "median ms",
-               "p90 ms", "p99 ms", "items/s", "plan s");
-    }
-}
-
-static void end(struct bench *b, bool several)
-{
-    if (!b->settings.json) {
-        printf("peak memory %.0f MiB\n", peak_mib());
-        return;
-    }
-    if (several) {
-        json_close(&b->json, ']');
-        json_close(&b->json, '}');
-    }
-    json_end(&b->json);
-}
-
-static nm_status run_cases(struct bench *b, nm_error *err)
-{
-    bool several = b->batches.n * b->threads.n > 1;
-    nm_status status = NM_OK;
-    begin(b, several);
-    for (size_t t = 0; t < b->threads.n; t++) {
-        for (size_t i = 0; i < b->batches.n && !status; i++) {
-            struct bench_case c = {.batch = b->batches.at[i], .threads = b->threads.at[t]};
-            status = run_case(b, &c, err);
-            if (!status && b->settings.json) {
-                tell_json(b, &c);
-            } else if (!status) {
-                tell_text(b, &c);
-            }
-            profile_free(&c.profile);
-        }
-    }
-    end(b, several);
+    free(text);
     return status;
 }
 
 static int run(int argc, char **argv)
 {
-    struct bench b = {.json.out = stdout};
+    struct bench b = {0};
+    struct rows rows = {0};
     nm_error err;
     int code = parse(argc, argv, &b);
-    if (code == GO_ON && open_model(&b, &err)) {
-        code = report_model(&err);
+    if (code == GO_ON && b.n_from > 0) {
+        code = rows_merge(b.from, b.n_from, &rows, &err) ? report(&err) : GO_ON;
+    } else if (code == GO_ON) {
+        code = measure(&b, &rows, &err) ? report_model(&err) : GO_ON;
     }
     if (code == GO_ON) {
-        code = run_cases(&b, &err) ? report(&err) : b.apart ? EXIT_FAILED : EXIT_GOOD;
+        code = publish(&b.publish, &rows, &err) ? report(&err) : GO_ON;
     }
-    nm_model_free(b.model);
+    if (code == GO_ON) {
+        const struct matrix *m = &b.matrix;
+        code = m->apart || m->failed ? (m->refused ? EXIT_REFUSED : EXIT_FAILED) : EXIT_GOOD;
+    }
+    rows_free(&rows);
+    ledger_free(&b.matrix.ledger);
+    for (size_t i = 0; i < b.matrix.n_specs; i++) {
+        engine_free(&b.specs[i]);
+    }
     settings_free(&b.settings);
     return code;
 }
 
-const struct command cmd_bench = {"bench", "time a model or a built-in network", help, run};
+const struct command cmd_bench = {"bench", "time models, beside other engines too", help, run};

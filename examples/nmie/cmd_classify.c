@@ -132,7 +132,8 @@ static nm_status one_picture(struct classify *c, struct classifier *net, const c
     }
     status = preprocess_steps(&c->pre, &image, path, err);
     if (!status) {
-        status = classifier_shape(net, 1, image.width, image.height, err);
+        const int64_t dims[3] = {3, image.height, image.width};
+        status = classifier_shape(net, 1, 3, dims, err);
     }
     if (!status) {
         preprocess_planes(&c->pre, &image, classifier_input(net, 0));

@@ -51,7 +51,6 @@ static int stage_option(struct inspect *s, const char *word)
 
 static int one_option(struct inspect *s, int code)
 {
-    struct args_list dims;
     switch (code) {
     case OPT_STAGE:
         return stage_option(s, optarg);
@@ -60,12 +59,9 @@ static int one_option(struct inspect *s, int code)
                    ? GO_ON
                    : usage(&cmd_inspect, "-b %s is not a batch", optarg);
     case OPT_SHAPE:
-        if (!args_ints(optarg, 'x', 1 << 20, &dims) || dims.n >= NM_MAX_DIMS) {
-            return usage(&cmd_inspect, "--shape %s is not of the form 3x224x224", optarg);
-        }
-        s->shape.rank = (int32_t)dims.n;
-        memcpy(s->shape.dims, dims.at, dims.n * sizeof *dims.at);
-        return GO_ON;
+        return source_shape_parse(optarg, &s->shape)
+                   ? GO_ON
+                   : usage(&cmd_inspect, "--shape %s is not of the form 3x224x224", optarg);
     default:
         return settings_option(&s->settings, &cmd_inspect, code, optarg);
     }

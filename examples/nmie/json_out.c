@@ -102,6 +102,12 @@ void json_bool(struct json *j, const char *key, bool value)
     fputs(value ? "true" : "false", j->out);
 }
 
+void json_raw(struct json *j, const char *key, const char *value)
+{
+    begin(j, key);
+    fputs(value, j->out);
+}
+
 void json_end(struct json *j)
 {
     fputc('\n', j->out);

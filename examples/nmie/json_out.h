@@ -23,6 +23,9 @@ void json_int(struct json *j, const char *key, int64_t value);
 void json_double(struct json *j, const char *key, double value);
 void json_bool(struct json *j, const char *key, bool value);
 
+/* A value that is JSON already. */
+void json_raw(struct json *j, const char *key, const char *value);
+
 /* The end of a document: a newline. */
 void json_end(struct json *j);
 

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct command *const commands[] = {&cmd_run,   &cmd_verify,  &cmd_classify,
-                                                 &cmd_eval,  &cmd_bench,   &cmd_prune,
-                                                 &cmd_synth, &cmd_inspect, &cmd_version};
+static const struct command *const commands[] = {
+    &cmd_run,   &cmd_verify,  &cmd_classify, &cmd_eval,  &cmd_bench, &cmd_compare, &cmd_profile,
+    &cmd_prune, &cmd_analyze, &cmd_masks,    &cmd_synth, &cmd_inspect, &cmd_version};
 #define N_COMMANDS (sizeof commands / sizeof *commands)
 
 static const char tail[] =

@@ -2,6 +2,7 @@
 /* Models by name, and inputs for them. */
 #include "examples/nmie/model_source.h"
 
+#include "examples/nmie/args.h"
 #include "examples/nmie/synth.h"
 
 #include <stdlib.h>
@@ -15,6 +16,17 @@ double source_now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+bool source_shape_parse(const char *word, struct source_shape *shape)
+{
+    struct args_list dims;
+    if (!args_ints(word, 'x', 1 << 20, &dims) || dims.n >= NM_MAX_DIMS) {
+        return false;
+    }
+    shape->rank = (int32_t)dims.n;
+    memcpy(shape->dims, dims.at, dims.n * sizeof *dims.at);
+    return true;
 }
 
 static nm_status load_builtin(const char *name, const nm_load_options *options,
@@ -56,6 +68,21 @@ nm_status source_load(const char *name, const struct settings *s, const struct s
     return status;
 }
 
+nm_status source_prune(nm_model **model, double sparsity, double *seconds, nm_error *err)
+{
+    nm_prune_options options = NM_PRUNE_OPTIONS_INIT;
+    nm_model *pruned;
+    double start = source_now();
+    options.sparsity = sparsity;
+    nm_status status = nm_model_prune(*model, &options, &pruned, err);
+    *seconds = source_now() - start;
+    if (!status) {
+        nm_model_free(*model);
+        *model = pruned;
+    }
+    return status;
+}
+
 nm_status source_bind(const nm_value_info *input, int64_t batch, const struct source_shape *shape,
                       nm_tensor *t, nm_error *err)
 {
@@ -77,6 +104,21 @@ nm_status source_bind(const nm_value_info *input, int64_t batch, const struct so
         }
     }
     return NM_OK;
+}
+
+nm_status source_fits(const nm_value_info *in, int32_t rank, const int64_t *dims, nm_error *err)
+{
+    char text[256], wanted[256];
+    bool fits = in->rank == rank + 1;
+    for (int32_t i = 0; i < rank && fits; i++) {
+        fits = in->dims[i + 1] < 0 || in->dims[i + 1] == dims[i];
+    }
+    return fits ? NM_OK
+                : complain(err, NM_ESHAPE,
+                           "the data are %s each after preprocessing, the model's input is %s; "
+                           "see --pre",
+                           host_dims_text(dims, NULL, rank, text),
+                           host_dims_text(in->dims, in->symbols, in->rank, wanted));
 }
 
 /* Counter-based: the sum of four uniform 16-bit numbers is close to normal. */

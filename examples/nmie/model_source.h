@@ -14,15 +14,25 @@ struct source_shape {
     int64_t dims[NM_MAX_DIMS];
 };
 
+/* Reads "3x224x224". */
+bool source_shape_parse(const char *word, struct source_shape *shape);
+
 /* Loads a file, or makes "builtin:NAME" (at shape's last dim, when given, and of dense weights).
  * *seconds is the time it took. */
 nm_status source_load(const char *name, const struct settings *s, const struct source_shape *shape,
                       nm_model **model, double *seconds, nm_error *err);
 
+/* Prunes by magnitude, all layers but the first convolution and the classifier; *model becomes the
+ * pruned one. */
+nm_status source_prune(nm_model **model, double sparsity, double *seconds, nm_error *err);
+
 /* Type and dims of an input: a free first dimension becomes batch, free others come from shape
  * (without the batch). No memory is made. */
 nm_status source_bind(const nm_value_info *input, int64_t batch, const struct source_shape *shape,
                       nm_tensor *t, nm_error *err);
+
+/* NM_OK when items of these dims (without the batch) may go in; else the sentence tells both. */
+nm_status source_fits(const nm_value_info *input, int32_t rank, const int64_t *dims, nm_error *err);
 
 /* All inputs for a batch with made-up contents (numbers of a standard normal distribution, the
  * same each time; zeros for integers). *inputs has nm_model_inputs() of them; free with

@@ -8,6 +8,7 @@
 #define NMIE_NMIE_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 
 #include <nm/nm.h>
 
@@ -26,8 +27,8 @@ struct command {
     int (*run)(int argc, char **argv);
 };
 
-extern const struct command cmd_run, cmd_verify, cmd_classify, cmd_eval, cmd_bench, cmd_prune,
-    cmd_synth, cmd_inspect, cmd_version;
+extern const struct command cmd_run, cmd_verify, cmd_classify, cmd_eval, cmd_bench, cmd_compare,
+    cmd_profile, cmd_prune, cmd_analyze, cmd_masks, cmd_synth, cmd_inspect, cmd_version;
 
 /* Fills *err (which may be NULL) with a status and a sentence, and returns the status. */
 nm_status complain(nm_error *err, nm_status status, const char *format, ...)
@@ -41,6 +42,9 @@ int report(const nm_error *err);
 
 /* The same for an error of loading a model: EXIT_REFUSED when it is the model's fault. */
 int report_model(const nm_error *err);
+
+/* An error of loading that is the model's fault: it is damaged, or asks for what libnm does not do. */
+bool model_at_fault(nm_status status);
 
 /* Says what is wrong with the command line and where help is. Returns EXIT_USAGE. */
 int usage(const struct command *command, const char *format, ...)

@@ -171,27 +171,38 @@ static bool find_header(const struct slurp *file, struct cursor *c)
     return true;
 }
 
-nm_status npy_parse(const struct slurp *file, const char *path, struct host_tensor *h,
-                    nm_error *err)
+nm_status npy_header(const struct slurp *start, uint64_t size, const char *path, nm_tensor *t,
+                     size_t *header, nm_error *err)
 {
     struct cursor c;
-    if (!find_header(file, &c)) {
+    if (!find_header(start, &c)) {
         return complain(err, NM_EFORMAT, "%s: is not a whole .npy file", path);
     }
-    const uint8_t *data = (const uint8_t *)c.end;
-    size_t bytes = file->size - (size_t)(data - file->bytes), count, needed;
-    const char *wrong = parse_dict(&c, &h->t);
+    *header = (size_t)((const uint8_t *)c.end - start->bytes);
+    uint64_t bytes = size - *header;
+    size_t count, needed;
+    const char *wrong = parse_dict(&c, t);
     if (wrong) {
         return complain(err, NM_EFORMAT, "%s: %s", path, wrong);
     }
-    if (!host_count(h->t.dims, h->t.rank, &count) ||
-        __builtin_mul_overflow(count, nm_type_size(h->t.type), &needed) || needed != bytes) {
-        return complain(err, NM_EFORMAT, "%s: has %zu bytes of elements, which its shape does not",
-                        path, bytes);
+    if (!host_count(t->dims, t->rank, &count) ||
+        __builtin_mul_overflow(count, nm_type_size(t->type), &needed) || needed != bytes) {
+        return complain(err, NM_EFORMAT, "%s: has %ju bytes of elements, which its shape does not",
+                        path, (uintmax_t)bytes);
     }
-    nm_status status = host_make(h, err);
-    if (!status && bytes) {
-        memcpy(h->t.data, data, bytes);
+    return NM_OK;
+}
+
+nm_status npy_parse(const struct slurp *file, const char *path, struct host_tensor *h,
+                    nm_error *err)
+{
+    size_t header;
+    nm_status status = npy_header(file, file->size, path, &h->t, &header, err);
+    if (!status) {
+        status = host_make(h, err);
+    }
+    if (!status && file->size > header) {
+        memcpy(h->t.data, file->bytes + header, file->size - header);
     }
     return status;
 }

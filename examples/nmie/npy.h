@@ -6,6 +6,11 @@
 #include "examples/nmie/host_tensor.h"
 #include "examples/nmie/slurp.h"
 
+/* Type and dims from the start of a file of size bytes; its elements, as many as the dims say, begin
+ * behind *header bytes. path is for the sentence only. */
+nm_status npy_header(const struct slurp *start, uint64_t size, const char *path, nm_tensor *t,
+                     size_t *header, nm_error *err);
+
 /* Makes h from the bytes of a file; path is for the sentence only. */
 nm_status npy_parse(const struct slurp *file, const char *path, struct host_tensor *h,
                     nm_error *err);

@@ -9,9 +9,6 @@
 
 #include <cjson/cJSON.h>
 
-static const char *const timed[] = {"ms", "moving_ms"};
-enum { TIMED = 2 };
-
 static nm_status describe(nm_session *session, nm_describe what, cJSON **top, nm_error *err)
 {
     char *text = NULL;
@@ -25,45 +22,52 @@ static nm_status describe(nm_session *session, nm_describe what, cJSON **top, nm
     return status;
 }
 
-static const cJSON *layers_of(const struct profile *p)
-{
-    return cJSON_GetObjectItemCaseSensitive(p->plan, "layers");
-}
-
 static double number_of(const cJSON *object, const char *key)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
     return cJSON_IsNumber(item) ? item->valuedouble : 0;
 }
 
-static double *samples_at(const struct profile *p, size_t layer, size_t key)
+/* Numbers: two of each layer, then the run's. */
+static double *samples_at(const struct profile *p, size_t number)
 {
-    return p->samples + (layer * TIMED + key) * PROFILE_RUNS;
+    return p->samples + number * PROFILE_RUNS;
+}
+
+/* Before the first run is added. */
+static nm_status begin(struct profile *p, nm_session *session, nm_error *err)
+{
+    cJSON *plan = NULL;
+    nm_status status = describe(session, NM_DESCRIBE_PLAN, &plan, err);
+    p->cached = number_of(plan, "measured") == 0;
+    cJSON_Delete(plan);
+    if (!status) {
+        status = describe(session, NM_DESCRIBE_MEMORY, &p->memory, err);
+    }
+    if (!status) {
+        p->samples = calloc((2 * p->last->n_layers + 1) * PROFILE_RUNS, sizeof *p->samples);
+        status = p->samples ? NM_OK : complain(err, NM_ENOMEM, "no memory for a profile");
+    }
+    return status;
 }
 
 nm_status profile_add(struct profile *p, nm_session *session, nm_error *err)
 {
-    nm_status status = describe(session, NM_DESCRIBE_PROFILE, &p->plan, err);
-    if (!status) {
-        status = describe(session, NM_DESCRIBE_MEMORY, &p->memory, err);
-    }
-    if (!status && !p->samples) {
-        p->layers = (size_t)cJSON_GetArraySize(layers_of(p));
-        p->samples = calloc((p->layers + 1) * TIMED * PROFILE_RUNS, sizeof *p->samples);
-        status = p->samples ? NM_OK : complain(err, NM_ENOMEM, "no memory for a profile");
-    }
+    nm_profile *newest;
+    nm_status status = nm_session_profile(session, &newest, err);
     if (status) {
         return status;
     }
-    const cJSON *layer;
-    size_t i = 0;
-    cJSON_ArrayForEach(layer, layers_of(p))
-    {
-        for (size_t k = 0; k < TIMED && i < p->layers; k++) {
-            samples_at(p, i, k)[p->runs] = number_of(layer, timed[k]);
-        }
-        i++;
+    nm_profile_free(p->last);
+    p->last = newest;
+    if (!p->samples && (status = begin(p, session, err))) {
+        return status;
     }
+    for (size_t i = 0; i < newest->n_layers; i++) {
+        samples_at(p, 2 * i)[p->runs] = newest->layers[i]->ms;
+        samples_at(p, 2 * i + 1)[p->runs] = newest->layers[i]->moving_ms;
+    }
+    samples_at(p, 2 * newest->n_layers)[p->runs] = newest->ms;
     p->runs++;
     return NM_OK;
 }
@@ -74,79 +78,87 @@ bool profile_full(const struct profile *p)
 }
 
 /* A copy, because stats_of sorts. */
-static double median_of(const struct profile *p, size_t layer, size_t key)
+static double median_of(const struct profile *p, size_t number)
 {
     double times[PROFILE_RUNS];
-    memcpy(times, samples_at(p, layer, key), p->runs * sizeof *times);
+    memcpy(times, samples_at(p, number), p->runs * sizeof *times);
     return stats_of(times, p->runs).median;
 }
 
-static void tell_string(struct json *j, const cJSON *object, const char *key)
+double profile_ms(const struct profile *p, size_t i)
 {
-    json_string(j, key, cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key)));
+    return median_of(p, 2 * i);
 }
 
-static void tell_shape(struct json *j, const cJSON *object, const char *key)
+double profile_moving_ms(const struct profile *p, size_t i)
 {
-    const cJSON *dim, *shape = cJSON_GetObjectItemCaseSensitive(object, key);
-    if (!shape) {
-        return;
-    }
+    return median_of(p, 2 * i + 1);
+}
+
+double profile_total_ms(const struct profile *p)
+{
+    return median_of(p, 2 * p->last->n_layers);
+}
+
+static void tell_shape(struct json *j, const char *key, const int64_t *dims, int32_t rank)
+{
     json_open(j, key, '[');
-    cJSON_ArrayForEach(dim, shape)
-    {
-        json_int(j, NULL, (int64_t)dim->valuedouble);
+    for (int32_t i = 0; i < rank; i++) {
+        json_int(j, NULL, dims[i]);
     }
     json_close(j, ']');
 }
 
-/* A rate of the newest run, at the median time. */
-static void tell_rate(struct json *j, const cJSON *layer, const char *key, double ms)
+/* Rates are the newest run's, at the median time. */
+static void tell_layer(const struct profile *p, size_t i, struct json *j)
 {
-    if (cJSON_HasObjectItem(layer, key) && ms > 0) {
-        json_double(j, key, number_of(layer, key) * number_of(layer, "ms") / ms);
-    }
-}
-
-static void tell_layer(const struct profile *p, size_t i, const cJSON *layer, struct json *j)
-{
-    const double ms = median_of(p, i, 0);
+    const nm_layer_profile *l = p->last->layers[i];
+    const double ms = profile_ms(p, i), of_last = ms > 0 ? l->ms / ms : 0;
     json_open(j, NULL, '{');
-    tell_string(j, layer, "node");
-    tell_string(j, layer, "op");
-    tell_string(j, layer, "kernel");
-    tell_shape(j, layer, "shape");
-    tell_shape(j, layer, "weight");
-    if (cJSON_HasObjectItem(layer, "sparsity")) {
-        json_double(j, "sparsity", number_of(layer, "sparsity"));
+    json_string(j, "node", l->node);
+    json_string(j, "op", l->op);
+    json_string(j, "kernel", l->kernel);
+    tell_shape(j, "shape", l->shape, l->rank);
+    if (l->weight_rank > 0) {
+        tell_shape(j, "weight", l->weight, l->weight_rank);
+    }
+    if (l->sparsity >= 0) {
+        json_double(j, "sparsity", l->sparsity);
     }
     json_double(j, "ms", ms);
-    json_double(j, "moving_ms", median_of(p, i, 1));
-    tell_rate(j, layer, "gflops", ms);
-    tell_rate(j, layer, "bound_percent", ms);
+    json_double(j, "moving_ms", profile_moving_ms(p, i));
+    if (l->gflops > 0) {
+        json_double(j, "macs", l->macs);
+        json_double(j, "gflops", l->gflops * of_last);
+    }
+    if (l->bound_percent > 0) {
+        json_double(j, "bound_percent", l->bound_percent * of_last);
+    }
+    json_double(j, "bytes", l->bytes);
+    json_double(j, "weight_bytes", l->weight_bytes);
+    json_double(j, "expected_ms", l->expected_ms);
+    json_string(j, "reason", l->reason);
     json_close(j, '}');
 }
 
 void profile_tell(const struct profile *p, struct json *j)
 {
-    const cJSON *layer;
-    size_t i = 0;
-    json_bool(j, "plan_cached", number_of(p->plan, "measured") == 0);
+    json_bool(j, "plan_cached", p->cached);
     json_int(j, "arena_bytes", (int64_t)number_of(p->memory, "arena_bytes"));
     json_int(j, "packed_weight_bytes", (int64_t)number_of(p->memory, "packed_weight_bytes"));
-    json_double(j, "bound_gflops", number_of(p->plan, "bound_gflops"));
+    json_double(j, "bound_gflops", p->last->bound_gflops);
+    json_double(j, "layers_ms", profile_total_ms(p));
     json_open(j, "layers", '[');
-    cJSON_ArrayForEach(layer, layers_of(p))
-    {
-        tell_layer(p, i++, layer, j);
+    for (size_t i = 0; i < p->last->n_layers; i++) {
+        tell_layer(p, i, j);
     }
     json_close(j, ']');
 }
 
 void profile_free(struct profile *p)
 {
-    cJSON_Delete(p->plan);
     cJSON_Delete(p->memory);
+    nm_profile_free(p->last);
     free(p->samples);
     *p = (struct profile){0};
 }

@@ -12,9 +12,11 @@
 #define PROFILE_RUNS 15
 
 struct profile {
-    struct cJSON *plan, *memory; /* of the newest run */
-    double *samples;             /* PROFILE_RUNS of each number: ms, moving_ms of each layer */
-    size_t layers, runs;
+    nm_profile *last;     /* of the newest run */
+    struct cJSON *memory; /* what the session holds */
+    bool cached;          /* planning measured nothing */
+    double *samples; /* PROFILE_RUNS of each number: ms, moving_ms of each layer, ms of the run */
+    size_t runs;
 };
 
 /* Adds the session's last run. */
@@ -22,6 +24,11 @@ nm_status profile_add(struct profile *p, nm_session *session, nm_error *err);
 
 /* PROFILE_RUNS have been added. */
 bool profile_full(const struct profile *p);
+
+/* Median ms of layer i, and of what it moved; of the whole run. */
+double profile_ms(const struct profile *p, size_t i);
+double profile_moving_ms(const struct profile *p, size_t i);
+double profile_total_ms(const struct profile *p);
 
 /* The keys of docs/cli.md, nmie bench, from plan_cached to layers. */
 void profile_tell(const struct profile *p, struct json *j);

@@ -18,6 +18,8 @@ struct progress {
 
 void progress_begin(struct progress *p, const char *what, int64_t total);
 void progress_step(struct progress *p, int64_t done);
+/* The same for work that is not counted: done is in 0..1, what is at work now. */
+void progress_share(struct progress *p, double done, const char *what);
 void progress_end(struct progress *p);
 
 #endif

@@ -12,4 +12,12 @@ struct stats {
 /* Sorts the n >= 1 times. Quantiles are interpolated linearly between neighbours. */
 struct stats stats_of(double *times, size_t n);
 
+/* A median and an interval that holds the true one with this probability, whatever the
+ * distribution: two of the values themselves (order statistics), the outermost where n < 9. */
+struct interval {
+    double median, low, high, confidence;
+};
+/* Sorts the n >= 1 values. */
+struct interval interval_of(double *values, size_t n);
+
 #endif

@@ -32,19 +32,16 @@ int report(const nm_error *err)
     return EXIT_FAILED;
 }
 
+bool model_at_fault(nm_status status)
+{
+    return status == NM_EFORMAT || status == NM_EUNSUPPORTED || status == NM_ELIMIT ||
+           status == NM_ESHAPE || status == NM_ETYPE;
+}
+
 int report_model(const nm_error *err)
 {
     report(err);
-    switch (err->status) {
-    case NM_EFORMAT:
-    case NM_EUNSUPPORTED:
-    case NM_ELIMIT:
-    case NM_ESHAPE:
-    case NM_ETYPE:
-        return EXIT_REFUSED;
-    default:
-        return EXIT_FAILED;
-    }
+    return model_at_fault(err->status) ? EXIT_REFUSED : EXIT_FAILED;
 }
 
 int usage(const struct command *command, const char *format, ...)

@@ -47,7 +47,8 @@ typedef enum nm_status {
     NM_ESHAPE = 7,       /* wrong rank or dimensions */
     NM_ETYPE = 8,        /* wrong element type */
     NM_EBUSY = 9,        /* the session is in use by another thread */
-    NM_EINTERNAL = 10    /* a fault of libnm or of a library below it */
+    NM_EINTERNAL = 10,   /* a fault of libnm or of a library below it */
+    NM_ECANCELED = 11    /* a progress callback asked for it */
 } nm_status;
 
 /* One sentence: where, what is wrong, what was expected. Always terminated. Calls that succeed
@@ -196,14 +197,46 @@ typedef struct nm_session_options {
 #define NM_SESSION_OPTIONS_INIT \
     { sizeof(nm_session_options), 0, NM_ISA_AUTO, NM_PRECISION_F32, 0, 0, 0, NULL, NULL, NULL, NULL }
 
+/* Returns nonzero to stop: the call then fails with NM_ECANCELED and leaves nothing behind. done is
+ * in 0..1 and never falls; what names the work. Called from the caller's thread. */
+typedef int (*nm_progress_fn)(void *user, double done, const char *what);
+
+/*
+ * Inputs for calibration or judging, by number: of a model with one float32 input whose first
+ * dimension counts items. They are read again and again, so that they need not all be in memory.
+ */
+typedef struct nm_data {
+    size_t struct_size;
+    int64_t items;
+    int32_t rank;               /* of one item */
+    int64_t dims[NM_MAX_DIMS];  /* of one item: 3, 32, 32 */
+    /* Writes items [first, first + count), row-major. Any status but NM_OK ends the call with that
+     * status; error is never NULL. The same items must come out each time; NaN is refused. */
+    nm_status (*read)(void *user, int64_t first, int64_t count, float *into, nm_error *error);
+    void *user;
+    const int64_t *labels;      /* the right class of each item; NULL: not known */
+} nm_data;
+#define NM_DATA_INIT { sizeof(nm_data), 0, 0, { 0 }, NULL, NULL, NULL }
+
 typedef enum nm_prune_method {
     NM_PRUNE_MAGNITUDE_UNIFORM = 0, /* in each layer the smallest |w| go (Han et al. 2015) */
-    NM_PRUNE_MAGNITUDE_GLOBAL = 1   /* one threshold over all layers */
+    NM_PRUNE_MAGNITUDE_GLOBAL = 1,  /* one threshold over all layers */
+    NM_PRUNE_RECONSTRUCT = 2        /* layer by layer: the mask by ADMM (Boza 2024), the weights left by
+                                       least squares against the dense network's outputs on data */
 } nm_prune_method;
 
-/* Layers are named by their weight or node; patterns are shell patterns ('*', '?'). The first
- * convolution, the classifier (the last weighted layer) and depthwise convolutions stay dense, as in
- * Neural Magic's recipes, unless layers are given. */
+/*
+ * Layers are named by their weight or node; in lists they are given as shell patterns ('*', '?').
+ * The first convolution, the classifier (the last weighted layer) and depthwise convolutions stay
+ * dense, as in Neural Magic's recipes, unless layers are given.
+ *
+ * A recipe says the same layer by layer (docs/recipes.md); with one, layers and exclude must be
+ * empty and sparsity is what it says or 0.
+ *
+ * speedup and max_drop ask for a profile of sparsities that is found by measuring (SPDY, Frantar and
+ * Alistarh 2022): errors and this library's times by layer, dynamic programming, each candidate
+ * judged by running it. They need NM_PRUNE_RECONSTRUCT.
+ */
 typedef struct nm_prune_options {
     size_t struct_size;
     double sparsity;            /* share of zeros in each pruned layer (global: in all), 0..1 */
@@ -212,15 +245,40 @@ typedef struct nm_prune_options {
     size_t n_layers;            /* 0: all convolutions and fully connected layers but those above */
     const char *const *exclude; /* patterns of layers to leave dense */
     size_t n_exclude;
+    const char *pattern;        /* of zeros: "any" (NULL), "4x1", "2x1" (rows x columns of a block:
+                                   output channels x input channels), "1x4", "2:4" (2 of 4 input
+                                   channels stay), "filter" (whole output channels) */
+    const char *recipe;         /* text, not a path; NULL: none */
+    const nm_data *data;        /* to calibrate with; NM_PRUNE_RECONSTRUCT needs it */
+    const nm_data *judge;       /* to judge candidates with; NULL: every third item of data, which is
+                                   then not calibrated with */
+    double speedup;             /* of the whole network over its dense run, such as 3; 0: not asked */
+    double max_drop;            /* the fastest network whose share of right answers on judge falls by
+                                   at most this (0.01: one point); without labels: whose answers
+                                   differ from the dense network's in at most this share; 0: not asked */
+    int32_t effort;             /* -1: no rounds after the first solution, a third of the time;
+                                   0: 4 rounds of ReLU-aware targets */
+    int32_t threads;            /* 0: nm_default_threads(); the result does not depend on it */
+    uint64_t seed;              /* which positions of feature maps are sampled */
+    uint64_t memory_bytes;      /* for activations that are kept [4 GiB]; less costs time */
+    const char *cache_file;     /* of measured times, as in nm_session_options */
+    nm_progress_fn progress;    /* may be NULL */
+    void *progress_user;
+    nm_log_fn log;
+    void *log_user;
 } nm_prune_options;
-#define NM_PRUNE_OPTIONS_INIT \
-    { sizeof(nm_prune_options), 0.0, NM_PRUNE_MAGNITUDE_UNIFORM, NULL, 0, NULL, 0 }
+#define NM_PRUNE_OPTIONS_INIT                                                                     \
+    { sizeof(nm_prune_options), 0.0, NM_PRUNE_MAGNITUDE_UNIFORM, NULL, 0, NULL, 0, NULL, NULL,    \
+      NULL, NULL, 0.0, 0.0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL }
 
 typedef struct nm_save_options {
     size_t struct_size;
     int32_t sparse; /* nonzero: pruned weights as sparse_initializer (COO) instead of dense zeros */
+    const char *const *meta; /* metadata_props to write: key, value, key, value...; a key that the
+                                file has is replaced */
+    size_t n_meta;           /* pairs in meta */
 } nm_save_options;
-#define NM_SAVE_OPTIONS_INIT { sizeof(nm_save_options), 0 }
+#define NM_SAVE_OPTIONS_INIT { sizeof(nm_save_options), 0, NULL, 0 }
 
 /* ---- models ---------------------------------------------------------------------------------- */
 
@@ -241,9 +299,37 @@ NM_API nm_status nm_model_load_memory(const void *bytes, size_t size,
                                       const nm_load_options *options, nm_model **model,
                                       nm_error *error);
 
-/* A new model whose smallest weights are zero. The old one stays as it is. */
+/*
+ * A new model with zeros among its weights; NM_PRUNE_RECONSTRUCT also changes the weights that stay
+ * and the biases. The old one stays as it is. What was done stands in the new model's metadata
+ * (nm.recipe, nm.method, nm.data ...), see NM_DESCRIBE_PRUNE.
+ * Errors: NM_EINVAL (options, a recipe's line, NaN in weights or data), NM_EUNSUPPORTED (weights that
+ * the graph computes; data for a model of several inputs), NM_ESHAPE, NM_ENOMEM, NM_ECANCELED.
+ */
 NM_API nm_status nm_model_prune(const nm_model *model, const nm_prune_options *options,
                                 nm_model **pruned, nm_error *error);
+
+/*
+ * What pruning would cost, layer by layer: for a grid of sparsities the relative error of the layer's
+ * output (as NM_PRUNE_RECONSTRUCT would leave it, inputs from the dense network) and the time that
+ * this library needs for it here, as JSON (docs/cli.md, nmie analyze); free it with nm_string_free.
+ * Of options: layers, exclude, pattern, recipe, data, threads, seed, memory_bytes, cache_file,
+ * progress, log. Without data there are times only.
+ */
+NM_API nm_status nm_model_analyze(const nm_model *model, const nm_prune_options *options,
+                                  char **json, nm_error *error);
+
+/* The float32 weights of convolutions and fully connected layers, in the file's order and layout;
+ * NULL when index is out of range. The result belongs to the model. */
+typedef struct nm_weight {
+    const char *name; /* of the initialiser */
+    const char *node; /* that uses it */
+    int32_t rank;
+    int64_t dims[NM_MAX_DIMS];
+    const float *data;
+} nm_weight;
+NM_API size_t nm_model_weights(const nm_model *model);
+NM_API const nm_weight *nm_model_weight(const nm_model *model, size_t index);
 
 /* Writes the model as ONNX: the graph as it was in the file, with today's weights. The file appears
  * whole or not at all (a temporary file beside it is renamed). */
@@ -263,7 +349,8 @@ typedef enum nm_describe {
     NM_DESCRIBE_SPARSE = 2, /* model: zeros per layer */
     NM_DESCRIBE_PLAN = 3,   /* session: steps, kernels, candidates, reasons of the last plan */
     NM_DESCRIBE_MEMORY = 4, /* session: bytes of arena, packed weights, plans */
-    NM_DESCRIBE_PROFILE = 5 /* session: time per step over the last run (see docs/cli.md) */
+    NM_DESCRIBE_PROFILE = 5, /* session: time per step over the last run (see docs/cli.md) */
+    NM_DESCRIBE_PRUNE = 6    /* model: what nm_model_prune did: layers, sparsity, errors, recipe */
 } nm_describe;
 
 /* A JSON text about the model (documented in docs/cli.md); free it with nm_string_free. */
@@ -300,6 +387,42 @@ NM_API nm_status nm_session_prepare(nm_session *session, const nm_tensor *in, si
 /* A JSON text about the session's last plan; free it with nm_string_free. */
 NM_API nm_status nm_session_describe(nm_session *session, nm_describe what, char **json,
                                      nm_error *error);
+
+/* One layer of a run. Times are of one run, summed over the images that run one by one; where
+ * threads take whole images, of those of the first thread. Numbers that are not known are 0. */
+typedef struct nm_layer_profile {
+    const char *node, *op;     /* of the optimised graph */
+    const char *kernel;        /* ours: "..__avx512" and the like; oneDNN's name of its own;
+                                  "evaluation": plain C; "none": nothing to compute */
+    const char *reason;        /* why it was chosen */
+    const char *candidates;    /* what was looked at: "name ms, name ms (chosen), ..." */
+    int32_t rank, weight_rank; /* weight_rank: 0 without a constant weight */
+    int64_t shape[NM_MAX_DIMS], weight[NM_MAX_DIMS]; /* of the result (of one image where images run
+                                                        one by one), and of the weight */
+    double sparsity;           /* share of zeros in the weight, 0..1; -1: no weight */
+    double macs;               /* multiply-accumulates on nonzeros, of all that ms stands for */
+    double ms, expected_ms;    /* what the layer computes; the same alone, when it was planned */
+    double moving_ms;          /* conversions, frames and copies that it asked for */
+    double gflops;             /* 2 macs / ms, all threads together */
+    double bound_percent;      /* gflops as a share of bound_gflops x threads */
+    double bytes;              /* operands, result and packed weights, each counted once */
+    double weight_bytes;       /* packed weights alone */
+} nm_layer_profile;
+
+/* The last run of a session. Later versions may add fields at the ends of both structs. */
+typedef struct nm_profile {
+    double ms;                 /* all layers, moving included */
+    double bound_gflops;       /* what one core reaches with FMA whose operand is in L1, measured */
+    int32_t threads;
+    size_t n_layers;
+    const nm_layer_profile *const *layers; /* in the order in which they run */
+} nm_profile;
+
+/* Where the time of the session's last nm_run went; *profile is a copy that outlives the session and
+ * is freed with nm_profile_free. The first call measures bound_gflops, for some 50 ms.
+ * Errors: NM_EINVAL (also: nothing has run yet), NM_EBUSY, NM_ENOMEM. */
+NM_API nm_status nm_session_profile(nm_session *session, nm_profile **profile, nm_error *error);
+NM_API void nm_profile_free(nm_profile *profile);
 
 NM_API void nm_session_free(nm_session *session);
 

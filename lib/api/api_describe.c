@@ -62,8 +62,14 @@ nm_status nm_model_describe(const nm_model *model, nm_describe what, char **json
     case NM_DESCRIBE_SPARSE:
         status = describe_sparse(model->graph, &t, error);
         break;
+    case NM_DESCRIBE_PRUNE:
+        if (model->prune_report == NULL) {
+            return nmi_fail(error, NM_EINVAL, "the model did not come from nm_model_prune");
+        }
+        nmi_text_put(&t, model->prune_report);
+        break;
     default:
-        return nmi_fail(error, NM_EINVAL, "a model describes graph, opt or sparse, not %d",
+        return nmi_fail(error, NM_EINVAL, "a model describes graph, opt, sparse or prune, not %d",
                         (int)what);
     }
     if (status != NM_OK) {

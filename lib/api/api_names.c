@@ -7,7 +7,7 @@ const char *nm_status_name(nm_status status)
 {
     static const char *const names[] = {"NM_OK",      "NM_EINVAL",       "NM_ENOMEM",   "NM_EIO",
                                         "NM_EFORMAT", "NM_EUNSUPPORTED", "NM_ELIMIT",   "NM_ESHAPE",
-                                        "NM_ETYPE",   "NM_EBUSY",        "NM_EINTERNAL"};
+                                        "NM_ETYPE",   "NM_EBUSY",        "NM_EINTERNAL", "NM_ECANCELED"};
     return (unsigned)status < NMI_COUNT(names) ? names[status] : "NM_?";
 }
 

@@ -2,6 +2,8 @@
 /* Sessions: arguments are checked, then lib/run does the work. */
 #include "lib/api/api_session.h"
 
+#include "lib/run/profile.h"
+
 nm_status nm_session_create(nm_model *model, const nm_session_options *options,
                             nm_session **session, nm_error *error)
 {
@@ -54,4 +56,18 @@ nm_status nm_session_prepare(nm_session *session, const nm_tensor *in, size_t n_
                         session ? "in" : "session");
     }
     return nmi_session_prepare(session->core, in, n_in, error);
+}
+
+nm_status nm_session_profile(nm_session *session, nm_profile **profile, nm_error *error)
+{
+    if (session == NULL || profile == NULL) {
+        return nmi_fail(error, NM_EINVAL, "nm_session_profile: %s is NULL",
+                        session ? "profile" : "session");
+    }
+    return nmi_session_profile(session->core, profile, error);
+}
+
+void nm_profile_free(nm_profile *profile)
+{
+    nmi_profile_free(profile);
 }

@@ -7,7 +7,8 @@
 #include "lib/onnx/export.h"
 #include "lib/onnx/import.h"
 #include "lib/opt/opt.h"
-#include "lib/prune/magnitude.h"
+#include "lib/prune/prune.h"
+#include "lib/sparse/csr.h"
 
 #include <string.h>
 
@@ -62,6 +63,37 @@ static nm_status value_infos(struct nm_model *m, nm_error *err)
     return NM_OK;
 }
 
+static nm_status weight_infos(struct nm_model *m, nm_error *err)
+{
+    struct nmi_graph *g = m->source;
+    const int32_t n = nmi_weighted_nodes(g, NULL, 0);
+    struct nmi_weight_info *infos = nmi_arena_array(&m->graph->arena, (size_t)n + 1, sizeof *infos);
+    m->weights = nmi_arena_array(&m->graph->arena, (size_t)n + 1, sizeof *m->weights);
+    if (infos == NULL || m->weights == NULL) {
+        return nmi_fail_memory(err, (size_t)n * sizeof *m->weights, "a model");
+    }
+    m->n_weights = (size_t)nmi_weighted_nodes(g, infos, n);
+    for (int32_t i = 0; i < n; i++) {
+        const struct nmi_constant *c = infos[i].constant;
+        m->weights[i] = (nm_weight){.name = g->values[infos[i].value].name,
+                                    .node = g->nodes[infos[i].node].name,
+                                    .rank = c->rank,
+                                    .data = c->data};
+        memcpy(m->weights[i].dims, c->dims, sizeof m->weights[i].dims);
+    }
+    return NM_OK;
+}
+
+size_t nm_model_weights(const nm_model *model)
+{
+    return model != NULL ? model->n_weights : 0;
+}
+
+const nm_weight *nm_model_weight(const nm_model *model, size_t index)
+{
+    return index < nm_model_weights(model) ? &model->weights[index] : NULL;
+}
+
 /* From m->source on: optimise a copy, make the store. */
 static nm_status finish(struct nm_model *m, const nm_load_options *o, nm_error *err)
 {
@@ -73,7 +105,8 @@ static nm_status finish(struct nm_model *m, const nm_load_options *o, nm_error *
     }
     NMI_TRY(nmi_weights_create(&m->network.weights, err));
     m->network.graph = m->graph;
-    return value_infos(m, err);
+    NMI_TRY(value_infos(m, err));
+    return weight_infos(m, err);
 }
 
 static nm_status new_model(nm_model **model, nm_error *err)
@@ -169,37 +202,90 @@ nm_status nm_model_load_memory(const void *bytes, size_t size, const nm_load_opt
     return load_bytes(copy, size, o.external_dir, &o, model, error);
 }
 
-/* Weights are ranked as they are optimised, with a way back to the file's. */
-static nm_status prune_source(const nm_model *model, const nm_prune_options *o,
-                              struct nmi_graph **pruned, nm_error *err)
+/* A caller's options and what they point to, of whatever age. */
+struct prune_call {
+    nm_prune_options options;
+    nm_data data, judge;
+};
+
+static nm_status copy_data(const nm_data **data, nm_data *copy, nm_error *err)
+{
+    *copy = (nm_data)NM_DATA_INIT;
+    if (*data != NULL) {
+        NMI_TRY(nmi_options_copy("nm_data", *data, sizeof *copy, copy, err));
+        *data = copy;
+    }
+    return NM_OK;
+}
+
+static nm_status copy_call(const nm_prune_options *options, struct prune_call *call, nm_error *err)
+{
+    nm_prune_options *o = &call->options;
+    *o = (nm_prune_options)NM_PRUNE_OPTIONS_INIT;
+    NMI_TRY(nmi_options_copy("nm_prune_options", options, sizeof *o, o, err));
+    NMI_TRY(copy_data(&o->data, &call->data, err));
+    return copy_data(&o->judge, &call->judge, err);
+}
+
+/* Layers are seen as they are optimised, with a way back to the file's weights. */
+static nm_status optimise_mapped(const nm_model *model, const nm_prune_options *o,
+                                 struct nmi_graph **graph, nm_error *err)
 {
     const struct nmi_log log = {NULL, NULL};
-    struct nmi_graph *ranked = NULL;
-    NMI_TRY(nmi_graph_copy(model->source, nmi_op_attr_bytes, &ranked, err));
-    nm_status status = nmi_optimize_mapped(ranked, &model->limits, &log, err);
+    NMI_TRY(nmi_graph_copy(model->source, nmi_op_attr_bytes, graph, err));
+    nm_status status = nmi_prune_fit_data(o, *graph, err);
     if (status == NM_OK) {
-        status = nmi_prune_magnitude(ranked, model->source, o, pruned, err);
+        status = nmi_optimize_mapped(*graph, &model->limits, &log, err);
     }
-    nmi_graph_free(ranked);
+    if (status != NM_OK) {
+        nmi_graph_free(*graph);
+        *graph = NULL;
+    }
+    return status;
+}
+
+static nm_status prune_source(const nm_model *model, const nm_prune_options *o, nm_model *pruned,
+                              nm_error *err)
+{
+    struct nmi_graph *optimised = NULL;
+    NMI_TRY(optimise_mapped(model, o, &optimised, err));
+    nm_status status = nmi_prune(optimised, model->source, o, &pruned->source,
+                                 &pruned->prune_report, err);
+    nmi_graph_free(optimised);
+    return status;
+}
+
+nm_status nm_model_analyze(const nm_model *model, const nm_prune_options *options, char **json,
+                           nm_error *error)
+{
+    struct prune_call call;
+    struct nmi_graph *optimised = NULL;
+    if (model == NULL || json == NULL) {
+        return nmi_fail(error, NM_EINVAL, "nm_model_analyze: %s is NULL", model ? "json" : "model");
+    }
+    NMI_TRY(copy_call(options, &call, error));
+    NMI_TRY(optimise_mapped(model, &call.options, &optimised, error));
+    nm_status status = nmi_prune_analyze(optimised, model->source, &call.options, json, error);
+    nmi_graph_free(optimised);
     return status;
 }
 
 nm_status nm_model_prune(const nm_model *model, const nm_prune_options *options, nm_model **pruned,
                          nm_error *error)
 {
-    nm_prune_options o = NM_PRUNE_OPTIONS_INIT;
+    struct prune_call call;
     nm_load_options load = NM_LOAD_OPTIONS_INIT;
     if (model == NULL || pruned == NULL) {
         return nmi_fail(error, NM_EINVAL, "nm_model_prune: %s is NULL", model ? "pruned" : "model");
     }
-    NMI_TRY(nmi_options_copy("nm_prune_options", options, sizeof o, &o, error));
+    NMI_TRY(copy_call(options, &call, error));
     nm_model *m = NULL;
     NMI_TRY(new_model(&m, error));
     m->limits = model->limits;
     memcpy(&m->parent, &model, sizeof m->parent); /* only its count of references changes */
     nmi_model_retain(m->parent);
     load.no_optimize = model->no_optimize;
-    nm_status status = prune_source(model, &o, &m->source, error);
+    nm_status status = prune_source(model, &call.options, m, error);
     if (status == NM_OK) {
         status = finish(m, &load, error);
     }
@@ -219,7 +305,24 @@ nm_status nm_model_save(const nm_model *model, const char *path, const nm_save_o
         return nmi_fail(error, NM_EINVAL, "nm_model_save: %s is NULL", model ? "path" : "model");
     }
     NMI_TRY(nmi_options_copy("nm_save_options", options, sizeof o, &o, error));
-    return nmi_onnx_export(model->source, o.sparse != 0, path, error);
+    if (o.n_meta > 0 && o.meta == NULL) {
+        return nmi_fail(error, NM_EINVAL, "nm_model_save: meta is NULL");
+    }
+    if (o.n_meta == 0) {
+        return nmi_onnx_export(model->source, o.sparse != 0, path, error);
+    }
+    struct nmi_graph *copy = NULL;
+    nm_status status = nmi_graph_copy(model->source, nmi_op_attr_bytes, &copy, error);
+    for (size_t i = 0; i < o.n_meta && status == NM_OK; i++) {
+        status = o.meta[2 * i] != NULL && o.meta[2 * i + 1] != NULL
+                     ? nmi_graph_set_meta(copy, o.meta[2 * i], o.meta[2 * i + 1], error)
+                     : nmi_fail(error, NM_EINVAL, "nm_model_save: pair %zu of meta is NULL", i);
+    }
+    if (status == NM_OK) {
+        status = nmi_onnx_export(copy, o.sparse != 0, path, error);
+    }
+    nmi_graph_free(copy);
+    return status;
 }
 
 size_t nm_model_inputs(const nm_model *model)

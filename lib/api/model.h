@@ -19,6 +19,9 @@ struct nm_model {
     nm_limits limits;
     bool no_optimize;         /* graph is source as it is */
     nm_value_info *inputs, *outputs; /* in graph's arena */
+    nm_weight *weights;              /* of the source, the same */
+    size_t n_weights;
+    const char *prune_report;        /* JSON in source's arena; NULL: not pruned here */
 };
 
 void nmi_model_retain(nm_model *model);

@@ -52,6 +52,27 @@ void nmi_graph_remove_node(struct nmi_graph *g, int32_t node)
     gone->n_inputs = gone->n_outputs = 0;
 }
 
+nm_status nmi_graph_set_meta(struct nmi_graph *g, const char *key, const char *value, nm_error *err)
+{
+    const size_t pairs = (size_t)g->n_meta;
+    const char *k = nmi_arena_string(&g->arena, key, strlen(key));
+    const char *v = nmi_arena_string(&g->arena, value, strlen(value));
+    const char **meta = nmi_arena_array(&g->arena, 2 * pairs + 2, sizeof *meta);
+    if (k == NULL || v == NULL || meta == NULL) {
+        return nmi_fail_memory(err, strlen(value), "metadata");
+    }
+    memcpy(meta, pairs > 0 ? g->meta : meta, 2 * pairs * sizeof *meta);
+    size_t at = 0;
+    while (at < pairs && strcmp(meta[2 * at], key) != 0) {
+        at++;
+    }
+    meta[2 * at] = k;
+    meta[2 * at + 1] = v;
+    g->meta = meta;
+    g->n_meta += at == pairs;
+    return NM_OK;
+}
+
 /* ---- compact: Kahn's algorithm with a heap of ready nodes, so that the earliest goes first -- */
 
 struct sorting {

@@ -117,6 +117,9 @@ void nmi_graph_replace(struct nmi_graph *g, int32_t from, int32_t to);
 void nmi_graph_remove_node(struct nmi_graph *g, int32_t node);
 nm_status nmi_graph_compact(struct nmi_graph *g, nm_error *err);
 
+/* Sets an entry of the metadata, in place of one with this key. Both are copied. */
+nm_status nmi_graph_set_meta(struct nmi_graph *g, const char *key, const char *value, nm_error *err);
+
 /* A deep copy (attribute structs by size of the caller's choice, NULL when no node has any; constant
  * data by reference). */
 nm_status nmi_graph_copy(const struct nmi_graph *g, size_t (*attr_bytes)(uint16_t op),

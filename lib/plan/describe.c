@@ -43,20 +43,6 @@ static void kernel_step(const struct nmi_step *step, struct nmi_text *t)
     }
 }
 
-static const char *step_kernel(const struct nmi_step *step)
-{
-    switch (step->kind) {
-    case NMI_STEP_KERNEL:
-        return step->kernel->name;
-    case NMI_STEP_DNNL:
-        return nmi_dnnl_impl(step->dnnl[0]);
-    case NMI_STEP_EVAL:
-        return "evaluation";
-    default:
-        return "copy";
-    }
-}
-
 static void one_step(const struct nmi_plan *plan, int32_t i, const struct nmi_profile *profile,
                      struct nmi_text *t)
 {
@@ -65,7 +51,7 @@ static void one_step(const struct nmi_plan *plan, int32_t i, const struct nmi_pr
     nmi_json_int(t, "layer", step->layer);
     nmi_json_string(t, "node", plan->layers[step->layer].node);
     nmi_json_string(t, "op", plan->layers[step->layer].op);
-    nmi_json_string(t, "kernel", step_kernel(step));
+    nmi_json_string(t, "kernel", nmi_step_kernel(step));
     if (step->kind == NMI_STEP_KERNEL) {
         kernel_step(step, t);
     } else if (step->kind == NMI_STEP_COPY) {
@@ -77,57 +63,18 @@ static void one_step(const struct nmi_plan *plan, int32_t i, const struct nmi_pr
     nmi_json_close(t, '}');
 }
 
-/* Passes that a segment's times stand for: where threads take passes, those of the first thread
- * are timed. */
-static double timed_passes(const struct nmi_plan *plan, const struct nmi_segment *s)
-{
-    const int32_t each = s->passes / plan->threads;
-    return s->parallel && each > 0 ? (double)each * plan->threads : s->passes;
-}
-
-/* What a run showed of one layer. */
-struct layer_times {
-    double computing, moving, passes;
-    const char *kernel;
-};
-
-static struct layer_times times_of(const struct nmi_plan *plan, int32_t layer,
-                                   const struct nmi_profile *profile)
-{
-    struct layer_times times = {.passes = 1, .kernel = "none"};
-    for (int32_t s = 0; s < plan->n_segments; s++) {
-        for (int32_t i = plan->segments[s].first; i < plan->segments[s].last; i++) {
-            const struct nmi_step *step = &plan->steps[i];
-            if (step->layer != layer) {
-                continue;
-            }
-            if (step->moves) {
-                times.moving += profile->step_seconds[i];
-            } else {
-                times.computing += profile->step_seconds[i];
-                times.kernel = step_kernel(step);
-                times.passes = timed_passes(plan, &plan->segments[s]);
-            }
-        }
-    }
-    return times;
-}
-
 static void layer_profile(const struct nmi_plan *plan, int32_t i, const struct nmi_profile *profile,
                           struct nmi_text *t)
 {
-    const struct nmi_layer_note *layer = &plan->layers[i];
-    const struct layer_times times = times_of(plan, i, profile);
-    nmi_json_string(t, "kernel", times.kernel);
-    nmi_json_real(t, "ms", times.computing * 1e3);
-    nmi_json_real(t, "moving_ms", times.moving * 1e3);
-    if (layer->macs > 0 && times.computing > 0) {
-        const double nonzeros = layer->sparsity > 0 ? 1 - layer->sparsity : 1;
-        const double gflops = 2e-9 * layer->macs * nonzeros * times.passes / times.computing;
-        nmi_json_real(t, "gflops", gflops);
+    struct nmi_layer_profile layer;
+    nmi_plan_layer_profile(plan, i, profile, &layer);
+    nmi_json_string(t, "kernel", layer.kernel);
+    nmi_json_real(t, "ms", layer.computing * 1e3);
+    nmi_json_real(t, "moving_ms", layer.moving * 1e3);
+    if (layer.gflops > 0) {
+        nmi_json_real(t, "gflops", layer.gflops);
         if (profile->bound_gflops > 0) {
-            nmi_json_real(t, "bound_percent",
-                          100 * gflops / (profile->bound_gflops * plan->threads));
+            nmi_json_real(t, "bound_percent", layer.bound_percent);
         }
     }
 }

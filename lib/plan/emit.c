@@ -116,6 +116,7 @@ static nm_status packed_kernel(struct nmi_planner *p, const struct nmi_layer *la
         status = nmi_weights_get(p->net->weights, key, bytes, pack_kernel, &k, &packed, err);
     }
     nmi_free(memory);
+    step->weight_bytes = bytes;
     step->refs[NMI_REF_PACKED] = constant_ref(packed);
     return status;
 }
@@ -132,6 +133,7 @@ static nm_status packed_dnnl(struct nmi_planner *p, const struct nmi_layer *laye
     struct packing k = {.layer = layer, .dnnl = step->dnnl[0]};
     const size_t bytes = nmi_dnnl_packed_bytes(step->dnnl[0]);
     const uint64_t key = nmi_hash(layer->weight_key, &format, sizeof format);
+    step->weight_bytes = bytes > 0 ? bytes : step->weight_bytes;
     if (layer->weight == NULL || (bytes == 0 && layer->scale == NULL)) {
         return NM_OK;
     }
@@ -226,6 +228,7 @@ static nm_status emit_compute(struct nmi_planner *p, int32_t layer, nm_error *er
     nmi_step_use(p, NMI_REF_Y, y);
     if (l->weight != NULL) {
         step->refs[NMI_REF_W] = constant_ref(l->weight);
+        step->weight_bytes = (size_t)l->weight_elems * sizeof(float);
     }
     if (second || has_residual(l)) {
         nmi_step_use(p, l->kind == NMI_KIND_GEMM ? NMI_REF_W : NMI_REF_RES, b.ref);

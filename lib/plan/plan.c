@@ -57,12 +57,28 @@ static struct nmi_dims dims_of(const struct nmi_tensor *t)
     return d;
 }
 
-/* Shapes of out 0 and of the weight. */
+static double bytes_of(const struct nmi_tensor *t)
+{
+    size_t bytes = 0;
+    return t->rank >= 0 && nmi_tensor_bytes((int32_t)t->type, t->rank, t->dims, &bytes)
+               ? (double)bytes
+               : 0;
+}
+
+/* Shapes of out 0 and of the weight, and the bytes of all that is no constant. */
 static void note_shapes(const struct nmi_planner *p, const struct nmi_layer *layer,
                         struct nmi_layer_note *note)
 {
     const struct nmi_tensor out = nmi_layer_tensor(p, layer, layer->node->outputs[0]);
     note->out = dims_of(&out);
+    note->map_bytes = bytes_of(&out);
+    for (int32_t k = 0; k < layer->node->n_inputs; k++) {
+        const int32_t value = layer->node->inputs[k];
+        if (value != NMI_NONE && p->graph->values[value].constant == NMI_NONE) {
+            const struct nmi_tensor in = nmi_layer_tensor(p, layer, value);
+            note->map_bytes += bytes_of(&in);
+        }
+    }
     if (layer->weight != NULL) {
         const struct nmi_tensor weight = nmi_layer_tensor(p, layer, layer->node->inputs[1]);
         note->weight = dims_of(&weight);

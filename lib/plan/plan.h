@@ -75,6 +75,7 @@ struct nmi_step {
     bool moves;   /* a conversion, a frame or a copy: nothing is computed */
     int32_t parts;
     int32_t layer; /* index into nmi_plan.layers */
+    size_t weight_bytes; /* constant weights that the step reads, as they are packed */
     struct nmi_ref refs[NMI_REFS];
     /* KERNEL */
     const struct nmi_kernel *kernel;
@@ -111,6 +112,7 @@ struct nmi_layer_note {
     const char *candidates; /* "name ms, name ms, ..." */
     double seconds;         /* expected */
     double macs;            /* of one run of the step */
+    double map_bytes;       /* operands that are no constants, and the result, of one run */
     double sparsity;        /* of the weight, 0..1; -1: no weight */
     struct nmi_dims out, weight; /* shapes; weight has rank 0 where there is none */
 };
@@ -157,6 +159,19 @@ struct nmi_profile {
     const double *step_seconds; /* of each step, summed over images */
     double bound_gflops;        /* of one core (kernels/kernel.h); 0: not known */
 };
+
+/* The same for one layer. */
+struct nmi_layer_profile {
+    double computing, moving; /* seconds; moving: conversions, frames and copies it asked for */
+    double passes;            /* that these times stand for */
+    double gflops, bound_percent;       /* on nonzeros; 0: not known */
+    double weight_bytes, bytes; /* packed weights; with them all operands and results, each once */
+    const char *kernel;
+};
+void nmi_plan_layer_profile(const struct nmi_plan *plan, int32_t layer,
+                            const struct nmi_profile *profile, struct nmi_layer_profile *out);
+/* The name of what a step runs. */
+const char *nmi_step_kernel(const struct nmi_step *step);
 
 /* JSON: steps, kernels, layouts, candidates and reasons; profile may be NULL. */
 void nmi_plan_describe(const struct nmi_plan *plan, const struct nmi_profile *profile,

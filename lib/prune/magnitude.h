@@ -7,16 +7,14 @@
 #ifndef NM_PRUNE_MAGNITUDE_H
 #define NM_PRUNE_MAGNITUDE_H
 
-#include "lib/sparse/csr.h"
+#include "lib/prune/target.h"
 
 /*
- * Ranks the weights of the optimised graph, and writes the zeros into a copy of the source graph
- * (new constants in its arena, marked sparse; all others by reference). NM_EINVAL: sparsity not in
- * 0..1, a pattern that fits no layer, NaN among the weights. NM_EUNSUPPORTED: a pattern that fits a
- * weight which the graph computes.
+ * Ranks the weights of the chosen layers and writes the zeros into pruned, a copy of the source
+ * graph (new constants in its arena, marked sparse). global: one threshold over all layers, of the
+ * share `sparsity` of all weights; only for patterns of single weights (else NM_EINVAL).
  */
-nm_status nmi_prune_magnitude(const struct nmi_graph *graph, const struct nmi_graph *source,
-                              const nm_prune_options *options, struct nmi_graph **pruned,
-                              nm_error *err);
+nm_status nmi_prune_magnitude(const struct nmi_targets *targets, bool global, double sparsity,
+                              struct nmi_graph *pruned, nm_error *err);
 
 #endif

@@ -6,6 +6,7 @@
 #include "lib/base/cpu.h"
 #include "lib/base/parallel.h"
 #include "lib/run/bind.h"
+#include "lib/run/profile.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -326,6 +327,13 @@ nm_status nmi_session_prepare(struct nmi_session *s, const nm_tensor *in, size_t
     return status;
 }
 
+const struct nmi_plan *nmi_session_plan(const struct nmi_session *s, const double **step_seconds)
+{
+    const struct planned *planned = s->n_plans > 0 ? &s->plans[s->current] : NULL;
+    *step_seconds = planned != NULL ? planned->step_seconds : NULL;
+    return planned != NULL ? planned->plan : NULL;
+}
+
 static void describe_memory(const struct nmi_session *s, struct nmi_text *t)
 {
     uint64_t bytes = 0;
@@ -337,6 +345,15 @@ static void describe_memory(const struct nmi_session *s, struct nmi_text *t)
     nmi_json_int(t, "arena_bytes", (int64_t)bytes);
     nmi_json_int(t, "packed_weight_bytes", (int64_t)nmi_weights_bytes(s->network->weights));
     nmi_json_close(t, '}');
+}
+
+/* Of the last plan, the core's bound measured once. */
+static struct nmi_profile profile_of(struct nmi_session *s)
+{
+    if (s->bound_gflops == 0) {
+        s->bound_gflops = nmi_bound_gflops(s->options.isa);
+    }
+    return (struct nmi_profile){s->plans[s->current].step_seconds, s->bound_gflops};
 }
 
 static nm_status describe(struct nmi_session *s, nm_describe what, struct nmi_text *t,
@@ -359,10 +376,7 @@ static nm_status describe(struct nmi_session *s, nm_describe what, struct nmi_te
         nmi_plan_describe(planned->plan, NULL, t);
         return NM_OK;
     }
-    if (s->bound_gflops == 0) {
-        s->bound_gflops = nmi_bound_gflops(s->options.isa);
-    }
-    const struct nmi_profile profile = {planned->step_seconds, s->bound_gflops};
+    const struct nmi_profile profile = profile_of(s);
     nmi_plan_describe(planned->plan, &profile, t);
     return NM_OK;
 }
@@ -372,6 +386,32 @@ nm_status nmi_session_describe(struct nmi_session *s, nm_describe what, struct n
 {
     NMI_TRY(enter(s, err));
     nm_status status = describe(s, what, t, err);
+    atomic_flag_clear(&s->busy);
+    return status;
+}
+
+/* Seconds of the last run of the last plan; 0: there was none. */
+static double last_run(const struct nmi_session *s)
+{
+    const struct planned *planned = &s->plans[s->current];
+    double seconds = 0;
+    for (int32_t i = 0; s->n_plans > 0 && i < planned->plan->n_steps; i++) {
+        seconds += planned->step_seconds[i];
+    }
+    return seconds;
+}
+
+nm_status nmi_session_profile(struct nmi_session *s, nm_profile **profile, nm_error *err)
+{
+    NMI_TRY(enter(s, err));
+    nm_status status = NM_OK;
+    if (last_run(s) > 0) {
+        const struct nmi_profile times = profile_of(s);
+        status = nmi_profile_make(s->plans[s->current].plan, &times, profile, err);
+    } else {
+        status = nmi_fail(err, NM_EINVAL, "nothing to profile: the session has not run its last "
+                                          "plan yet, call nm_run");
+    }
     atomic_flag_clear(&s->busy);
     return status;
 }

@@ -20,7 +20,11 @@ nm_status nmi_session_run(struct nmi_session *s, const nm_tensor *in, size_t n_i
                           size_t n_out, nm_error *err);
 nm_status nmi_session_prepare(struct nmi_session *s, const nm_tensor *in, size_t n_in,
                               nm_error *err);
+/* The plan of the last call, and the time that each of its steps took then; NULL: there is none. */
+const struct nmi_plan *nmi_session_plan(const struct nmi_session *s, const double **step_seconds);
 nm_status nmi_session_describe(struct nmi_session *s, nm_describe what, struct nmi_text *t,
                                nm_error *err);
+/* As nm_session_profile; freed with nmi_profile_free. */
+nm_status nmi_session_profile(struct nmi_session *s, nm_profile **profile, nm_error *err);
 
 #endif

@@ -2,8 +2,8 @@
 /* Small parts of the tool: words, lists, ranks, labels, agreement, JSON, quantiles. */
 #include "examples/nmie/agreement.h"
 #include "examples/nmie/args.h"
-#include "examples/nmie/dataset.h"
 #include "examples/nmie/json_out.h"
+#include "examples/nmie/data/labels.h"
 #include "examples/nmie/ranking.h"
 #include "examples/nmie/stats.h"
 #include "tests/support/scratch.h"
@@ -116,37 +116,6 @@ START_TEST(labels_from_columns_and_lines)
 }
 END_TEST
 
-START_TEST(dataset_cifar_planes_become_pixels)
-{
-    static uint8_t file[2 * 3073];
-    struct dataset data;
-    struct labels labels;
-    struct image image;
-    file[3073] = 7;
-    file[3073 + 1 + 33] = 10;        /* R of pixel 33 */
-    file[3073 + 1 + 1024 + 33] = 20; /* G */
-    file[3073 + 1 + 2048 + 33] = 30; /* B */
-    const char *path = scratch_write("c.bin", file, sizeof file);
-    ck_assert_int_eq(dataset_open(path, "cifar10", &data, NULL), NM_OK);
-    ck_assert_int_eq(data.count, 2);
-    ck_assert_int_eq(labels_of_dataset(&data, &labels, NULL), NM_OK);
-    ck_assert_int_eq(labels.at[1], 7);
-    ck_assert_int_eq(dataset_picture(&data, 1, &image, NULL), NM_OK);
-    ck_assert(image.rgb[99] == 10 && image.rgb[100] == 20 && image.rgb[101] == 30);
-    image_free(&image);
-    labels_free(&labels);
-    dataset_close(&data);
-    path = scratch_write("c.u8", file, 6144);
-    ck_assert_int_eq(dataset_open(path, "u8-hwc:1x2x3", &data, NULL), NM_OK);
-    ck_assert_int_eq(data.count, 1024);
-    ck_assert_int_eq(labels_of_dataset(&data, &labels, NULL), NM_EINVAL);
-    dataset_close(&data);
-    ck_assert_int_eq(dataset_open(path, "u8-hwc:5x5x3", &data, NULL), NM_EFORMAT);
-    ck_assert_int_eq(dataset_open(path, "u8-hwc:5x5x1", &data, NULL), NM_EINVAL);
-    ck_assert_int_eq(dataset_open(path, "u8-chw:3x5x5", &data, NULL), NM_EINVAL);
-}
-END_TEST
-
 /* Whether y agrees with ref. */
 static bool agree(float y, float ref, struct tolerance tolerance)
 {
@@ -229,7 +198,6 @@ int main(void)
     tcase_add_test(t, probabilities_of_large_scores_do_not_overflow);
     tcase_add_test(t, names_of_classes_by_line);
     tcase_add_test(t, labels_from_columns_and_lines);
-    tcase_add_test(t, dataset_cifar_planes_become_pixels);
     tcase_add_test(t, agreement_by_element_and_by_maximum);
     tcase_add_test(t, agreement_of_integers_types_and_shapes_is_exact);
     tcase_add_test(t, json_strings_and_numbers_are_valid_whatever_they_hold);

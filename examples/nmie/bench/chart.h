@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* chart.h - grouped bars as SVG: groups of bars, one of each series; with intervals, and
+ * predictions in another look. Every bar can be reached by keyboard and read out. */
+#ifndef NMIE_BENCH_CHART_H
+#define NMIE_BENCH_CHART_H
+
+#include "examples/nmie/bench/markup.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { CHART_GROUPS = 48, CHART_SERIES = MARKUP_SERIES };
+
+struct bar {
+    double value, low, high; /* value 0: none */
+    bool predicted;
+};
+
+struct chart {
+    char title[160], unit[64];
+    char groups[CHART_GROUPS][64];
+    const char *series[CHART_SERIES];
+    struct bar bars[CHART_GROUPS][CHART_SERIES];
+    size_t n_groups, n_series;
+};
+
+/* The group or series of this name, a new one when there is none; NULL where there is no room. */
+struct bar *chart_bar(struct chart *c, const char *group, const char *series);
+
+/* Size of the SVG element. */
+int chart_width(const struct chart *c);
+int chart_height(const struct chart *c);
+
+/* An <svg> element at (0, y) of an outer one, or for a page. */
+void chart_svg(FILE *to, const struct chart *c, int y);
+
+#endif

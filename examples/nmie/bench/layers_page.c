@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The page of a profile. */
+#include "examples/nmie/bench/environment.h"
+#include "examples/nmie/bench/layers.h"
+#include "examples/nmie/bench/markup.h"
+
+#include <stdlib.h>
+
+static void environment(FILE *to)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *memory = open_memstream(&text, &size);
+    struct json j = {.out = memory};
+    if (!memory) {
+        return;
+    }
+    json_open(&j, NULL, '{');
+    environment_tell(&j);
+    json_close(&j, '}');
+    fclose(memory);
+    cJSON *top = cJSON_Parse(text);
+    markup_environment(to, cJSON_GetObjectItemCaseSensitive(top, "environment"));
+    cJSON_Delete(top);
+    free(text);
+}
+
+static void number(FILE *to, const char *format, double value, bool known)
+{
+    fputs("<td>", to);
+    if (known) {
+        fprintf(to, format, value);
+    }
+    fputs("</td>", to);
+}
+
+static void table_row(FILE *to, const struct layers *l, size_t i)
+{
+    const nm_layer_profile *layer = l->own.last->layers[i];
+    const double ms = profile_ms(&l->own, i), of_last = ms > 0 ? layer->ms / ms : 0.0;
+    const char *const words[] = {layer->node, layer->op, layer->kernel};
+    fputs("<tr>", to);
+    for (int k = 0; k < 3; k++) {
+        fputs("<td class=\"l\">", to);
+        markup_text(to, words[k]);
+        fputs("</td>", to);
+    }
+    fputs("<td>", to);
+    for (int32_t k = 0; k < layer->rank; k++) {
+        fprintf(to, "%s%lld", k ? "x" : "", (long long)layer->shape[k]);
+    }
+    fputs("</td>", to);
+    number(to, "%.1f", 100.0 * layer->sparsity, layer->sparsity >= 0);
+    number(to, "%.4f", ms, true);
+    number(to, "%.4f", profile_moving_ms(&l->own, i), true);
+    number(to, "%.4f", layers_dense_ms(l, i), l->dense.last != NULL);
+    number(to, "%.1f", layer->gflops * of_last, layer->gflops > 0);
+    number(to, "%.0f", layer->bound_percent * of_last, layer->bound_percent > 0);
+    number(to, "%.3f", 1e-6 * layer->bytes, true);
+    fputs("<td class=\"l\">", to);
+    markup_text(to, layer->reason);
+    fputs("</td></tr>\n", to);
+}
+
+static void table(FILE *to, const struct layers *l)
+{
+    fputs("<section><h2>Layers</h2><div class=\"scroll\" tabindex=\"0\"><table><thead><tr>"
+          "<th>node</th><th class=\"l\">operator</th><th class=\"l\">kernel</th><th>shape</th>"
+          "<th>zeros %</th><th>ms</th><th>moving ms</th><th>dense ms</th><th>GFLOP/s</th>"
+          "<th>% of bound</th><th>MB</th><th class=\"l\">why</th></tr></thead><tbody>\n",
+          to);
+    for (size_t i = 0; i < l->own.last->n_layers; i++) {
+        table_row(to, l, i);
+    }
+    fputs("</tbody></table></div></section>\n", to);
+}
+
+static void section(FILE *to, const char *title, void (*draw)(FILE *, const struct layers *),
+                    const struct layers *l)
+{
+    fprintf(to, "<section><h2>%s</h2><figure tabindex=\"0\">\n", title);
+    draw(to, l);
+    fputs("</figure></section>\n", to);
+}
+
+void layers_html(FILE *to, const void *context)
+{
+    const struct layers *l = context;
+    markup_begin(to, "Where the time goes");
+    fputs("<p>", to);
+    markup_text(to, l->model);
+    if (l->sparsity > 0.0) {
+        fprintf(to, ", pruned to %.4g %%", 100.0 * l->sparsity);
+    }
+    fprintf(to, ", batch %lld, %d thread%s: %.3f ms a run", (long long)l->batch,
+            (int)l->own.last->threads, l->own.last->threads == 1 ? "" : "s", l->ms);
+    if (l->dense_ms > 0) {
+        fprintf(to, ", %.3f ms by dense kernels: %.2f times as fast", l->dense_ms,
+                l->dense_ms / l->ms);
+    }
+    fputs(".</p>\n", to);
+    environment(to);
+    section(to, "Timeline", layers_timeline, l);
+    section(to, "Roofline", layers_roofline, l);
+    section(to, "Time by layer", layers_bars, l);
+    table(to, l);
+    markup_end(to);
+}

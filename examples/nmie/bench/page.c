@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTML, SVG, CSV and text of a result. */
+#include "examples/nmie/bench/page.h"
+
+#include "examples/nmie/bench/panels.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A number in few digits, or a dash. */
+static const char *digits(double value, const char *format, char text[static 32])
+{
+    if (isnan(value)) {
+        return "-";
+    }
+    snprintf(text, 32, format, value);
+    return text;
+}
+
+static const char *interval(const struct row *r, char text[static 64])
+{
+    snprintf(text, 64, "-");
+    if (!isnan(r->ratio)) {
+        snprintf(text, 64, "%.2f (%.2f-%.2f)", r->ratio, r->low, r->high);
+    }
+    return text;
+}
+
+static void cell(FILE *to, const char *text)
+{
+    fputs("<td>", to);
+    markup_text(to, text);
+    fputs("</td>", to);
+}
+
+static void table_row(FILE *to, const struct row *r)
+{
+    char text[96];
+    fprintf(to, "<tr%s><td class=\"l\">", r->agrees ? "" : " class=\"bad\"");
+    markup_text(to, row_case(r, text));
+    fputs("</td><td class=\"l\">", to);
+    markup_text(to, r->engine);
+    fputs("</td>", to);
+    cell(to, digits(r->rate, "%.4g", text));
+    cell(to, interval(r, text));
+    cell(to, digits(r->ms, "%.3f", text));
+    cell(to, digits(r->p90, "%.3f", text));
+    cell(to, digits(r->p99, "%.3f", text));
+    cell(to, digits(100.0 * r->spread, "%.1f %%", text));
+    cell(to, digits(r->error, "%.0e", text));
+    cell(to, digits(r->load_seconds + r->plan_seconds, "%.2f", text));
+    cell(to, digits(r->peak_mib, "%.0f", text));
+    fputs("</tr>\n", to);
+}
+
+static void table(FILE *to, const struct row *const *shown, size_t n)
+{
+    const char *baseline = NULL;
+    for (size_t i = 0; i < n && !baseline; i++) {
+        baseline = shown[i]->baseline;
+    }
+    fputs("<div class=\"scroll\" tabindex=\"0\"><table><caption>Speed relative to ", to);
+    markup_text(to, baseline ? baseline : "no other engine");
+    fputs(" is the median over the rounds, formed round by round, and its interval; ms are of one "
+          "run; spread is that of the rounds' medians; error is the largest difference from the "
+          "first engine's outputs, relative to the largest output.</caption>"
+          "<thead><tr><th>case</th><th class=\"l\">engine</th><th>items/s</th><th>relative</th>"
+          "<th>median ms</th><th>p90</th><th>p99</th><th>spread</th><th>error</th>"
+          "<th>load + plan s</th><th>MiB</th></tr></thead><tbody>\n",
+          to);
+    for (size_t i = 0; i < n; i++) {
+        table_row(to, shown[i]);
+    }
+    fputs("</tbody></table></div>\n", to);
+}
+
+/* A sentence for each noisy case. */
+static void noise(FILE *to, const struct rows *rows)
+{
+    size_t noisy = 0;
+    double steal = 0.0, other = 0.0, drift = 0.0;
+    for (size_t i = 0; i < rows->n; i++) {
+        const cJSON *n = cJSON_GetObjectItemCaseSensitive(rows->at[i].json, "noise");
+        if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(n, "noisy"))) {
+            noisy++;
+            steal = fmax(steal, json_number(n, "steal"));
+            other = fmax(other, json_number(n, "other"));
+            drift = fmax(drift, json_number(n, "drift"));
+        }
+    }
+    if (noisy) {
+        fprintf(
+            to,
+            "<p><strong>The machine was noisy</strong> in %zu of %zu rows: up to %.1f %% of the "
+            "time was stolen by the hypervisor, other programs took up to %.1f %%, the clock "
+            "drifted by up to %.1f %%. Trust relative speeds before times.</p>\n",
+            noisy, rows->n, 100.0 * steal, 100.0 * other, 100.0 * drift);
+    }
+}
+
+static void prediction_table(FILE *to, const struct rows *rows)
+{
+    size_t n;
+    struct row *p = panels_predictions(rows, &n);
+    if (p && n) {
+        fputs(
+            "<h2>Predictions</h2><p class=\"soft\">Not measured: a model from the layers of a run "
+            "on one thread, the memory's bandwidth and the cores' distance. Where so many cores "
+            "could be measured, that time and how far off the prediction is stand beside "
+            "it.</p><div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th>model</th>"
+            "<th class=\"l\">case</th><th class=\"l\">engine</th><th>predicted "
+            "ms</th><th>predicted items/s</th>"
+            "<th>measured ms</th><th>off</th></tr></thead><tbody>\n",
+            to);
+    }
+    for (size_t i = 0; p && i < n; i++) {
+        char text[96];
+        fputs("<tr>", to);
+        cell(to, row_model(&p[i], text));
+        cell(to, row_case(&p[i], text));
+        cell(to, p[i].engine);
+        cell(to, digits(p[i].ms, "%.3f", text));
+        cell(to, digits(p[i].rate, "%.4g", text));
+        cell(to, digits(json_number(p[i].json, "measured_ms"), "%.3f", text));
+        cell(to, digits(100.0 * json_number(p[i].json, "off"), "%+.1f %%", text));
+        fputs("</tr>\n", to);
+    }
+    fputs(p && n ? "</tbody></table></div>\n" : "", to);
+    free(p);
+}
+
+/* Calls for each chart with the rows it shows. */
+struct drawing {
+    FILE *to;
+    int y, width;
+};
+
+static void each_panel(const struct rows *rows, struct drawing *d,
+                       void (*draw)(struct drawing *d, const struct chart *c,
+                                    const struct row *const *shown, size_t n))
+{
+    struct chart *c = calloc(1, sizeof *c);
+    const struct row **shown = calloc(rows->n + 1, sizeof *shown);
+    size_t n;
+    for (size_t i = 0; c && shown && panels_at(rows, i, c, shown, &n); i++) {
+        draw(d, c, shown, n);
+    }
+    free(c);
+    free(shown);
+}
+
+static void draw_section(struct drawing *d, const struct chart *c, const struct row *const *shown,
+                         size_t n)
+{
+    fputs("<section><h2>", d->to);
+    markup_text(d->to, c->title);
+    fputs("</h2><figure tabindex=\"0\">\n", d->to);
+    chart_svg(d->to, c, 0);
+    fputs("</figure>\n", d->to);
+    if (n) {
+        table(d->to, shown, n);
+    }
+    fputs("</section>\n", d->to);
+}
+
+void page_html(FILE *to, const void *context)
+{
+    const struct rows *rows = context;
+    struct drawing d = {.to = to};
+    markup_begin(to, "Inference speed");
+    markup_environment(to, cJSON_GetObjectItemCaseSensitive(rows->document, "environment"));
+    noise(to, rows);
+    each_panel(rows, &d, draw_section);
+    prediction_table(to, rows);
+    markup_end(to);
+}
+
+static void measure(struct drawing *d, const struct chart *c, const struct row *const *shown,
+                    size_t n)
+{
+    (void)shown;
+    (void)n;
+    d->y += chart_height(c);
+    d->width = chart_width(c) > d->width ? chart_width(c) : d->width;
+}
+
+static void draw(struct drawing *d, const struct chart *c, const struct row *const *shown, size_t n)
+{
+    (void)shown;
+    (void)n;
+    chart_svg(d->to, c, d->y);
+    d->y += chart_height(c);
+}
+
+void page_svg(FILE *to, const void *context)
+{
+    const struct rows *rows = context;
+    struct drawing d = {.to = to};
+    each_panel(rows, &d, measure);
+    fprintf(to,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
+            "height=\"%d\"><style>\n",
+            d.width, d.y, d.width, d.y);
+    markup_chart_style(to);
+    fprintf(to, "</style><rect class=\"paper\" width=\"%d\" height=\"%d\"/>\n", d.width, d.y);
+    d.y = 0;
+    each_panel(rows, &d, draw);
+    fputs("</svg>\n", to);
+}
+
+/* In quotes where it has to be. */
+static void csv_text(FILE *to, const char *text)
+{
+    if (!strpbrk(text, ",\"\r\n")) {
+        fputs(text, to);
+        return;
+    }
+    fputc('"', to);
+    for (; *text; text++) {
+        fputs(*text == '"' ? "\"\"" : (char[]){*text, '\0'}, to);
+    }
+    fputc('"', to);
+}
+
+void page_csv(FILE *to, const void *context)
+{
+    const struct rows *rows = context;
+    fputs("model,sparsity,batch,threads,engine,precision,items_per_second,ms,p90_ms,p99_ms,best_ms,"
+          "spread,ratio,ratio_low,ratio_high,baseline,error,load_seconds,plan_seconds,"
+          "peak_rss_mib\r\n",
+          to);
+    for (size_t i = 0; i < rows->n; i++) {
+        const struct row *r = &rows->at[i];
+        const double numbers[] = {r->rate,   r->ms,    r->p90, r->p99, r->best,
+                                  r->spread, r->ratio, r->low, r->high};
+        const double more[] = {r->error, r->load_seconds, r->plan_seconds, r->peak_mib};
+        csv_text(to, r->model);
+        fprintf(to, ",%g,%lld,%d,", r->sparsity, (long long)r->batch, (int)r->threads);
+        csv_text(to, r->engine);
+        fprintf(to, ",%s", r->precision);
+        for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++) {
+            fprintf(to, isnan(numbers[k]) ? "," : ",%.6g", numbers[k]);
+        }
+        fprintf(to, ",%s", r->baseline ? r->baseline : "");
+        for (size_t k = 0; k < sizeof more / sizeof *more; k++) {
+            fprintf(to, isnan(more[k]) ? "," : ",%.6g", more[k]);
+        }
+        fputs("\r\n", to);
+    }
+}
+
+void page_predictions(FILE *to, const struct rows *rows)
+{
+    size_t n;
+    struct row *p = panels_predictions(rows, &n);
+    const cJSON *m = cJSON_GetObjectItemCaseSensitive(rows->document, "machine");
+    fprintf(to,
+            "\npredictions, not measured (one core reads %.1f GB/s, contention %.3f, handover "
+            "%.2f us)\n%-20s %-36s %-12s %12s %12s %12s %8s\n",
+            json_number(m, "bandwidth_gbs"), json_number(m, "contention"),
+            json_number(m, "handover_us"), "model", "case", "engine", "predicted ms", "predicted/s",
+            "measured ms", "off");
+    for (size_t i = 0; p && i < n; i++) {
+        char model[64], text[96], ms[32], off[32];
+        fprintf(to, "%-20s %-36s %-12s %12.3f %12.2f %12s %8s\n", row_model(&p[i], model),
+                row_case(&p[i], text), p[i].engine, p[i].ms, p[i].rate,
+                digits(json_number(p[i].json, "measured_ms"), "%.3f", ms),
+                digits(100.0 * json_number(p[i].json, "off"), "%+.1f %%", off));
+    }
+    free(p);
+}
