@@ -188,7 +188,8 @@ size_t nmi_spconv_packed_bytes(const union nmi_desc *desc, const struct nmi_csr 
         const int64_t counts = (icn * taps + 1) * 3;
         const int64_t groups = slice.rows < counts ? slice.rows : counts;
         bytes += (int64_t)sizeof(struct nmi_sp_slice) +
-                 blocks * ((int64_t)sizeof(struct nmi_sp_block) + slice.rows * row_bytes +
+                 blocks * ((int64_t)sizeof(struct nmi_sp_block) +
+                           (slice.rows + NMI_SP_AHEAD) * row_bytes +
                            groups * (int64_t)sizeof(struct nmi_sp_group) + 16);
         most_rows = slice.rows > most_rows ? slice.rows : most_rows;
     }
@@ -292,7 +293,7 @@ static void pack_entries(struct packer *p, struct nmi_sp_block *block, const str
     }
     block->groups = count > 0 ? (int32_t)(last - group) + 1 : 0;
     take(p, (uint64_t)block->groups * sizeof *group);
-    block->row = take(p, (uint64_t)count * sizeof(uint16_t));
+    block->row = take(p, (uint64_t)(count + NMI_SP_AHEAD) * sizeof(uint16_t));
     block->off = take(p, columns * sizeof(uint16_t));
     block->val = p->end;
     uint16_t *row = (uint16_t *)(void *)(p->blob + block->row);

@@ -20,8 +20,8 @@ struct nmi_sp_group { /* entries that follow each other: so many columns, rows t
 struct nmi_sp_block {
     int32_t ic, icn;               /* first input channel, how many */
     int32_t groups;                /* entries at `group` */
-    /* Bytes from the blob's start. row: u16, an entry's first, from the slice's oc; off: u16, by
-     * column; val: by column, then row. */
+    /* Bytes from the blob's start. row: u16, an entry's first, from the slice's oc, then
+     * NMI_SP_AHEAD more that are 0; off: u16, by column; val: by column, then row. */
     uint64_t group, row, off, val;
 };
 struct nmi_sp_slice {
@@ -34,7 +34,8 @@ struct nmi_sp_packed {
     uint64_t slice, block;       /* bytes from the blob's start */
 };
 
-enum { NMI_SP_U16 = 65535, NMI_SP_ROWS = 4 /* at most together */ };
+/* Rows that are done together at most; entries that a tile looks ahead. */
+enum { NMI_SP_U16 = 65535, NMI_SP_ROWS = 4, NMI_SP_AHEAD = 2 };
 static inline int32_t nmi_sp_ceil_div(int32_t a, int32_t b)
 {
     return a / b + (a % b != 0);
