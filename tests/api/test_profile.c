@@ -29,7 +29,10 @@ static void teardown(void)
 
 static nm_session *ran_session(void)
 {
-    nm_session *session = small_session(model, NULL);
+    nm_session_options o = NM_SESSION_OPTIONS_INIT;
+    o.fixed_plan = 1;
+    o.threads = 1; /* of several, the first one's images would be those that ms stands for */
+    nm_session *session = small_session(model, &o);
     nm_tensor out = {0};
     ck_assert_int_eq(nm_run(session, &input, 1, &out, 1, NULL), NM_OK);
     return session;
