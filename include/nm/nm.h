@@ -260,7 +260,8 @@ typedef struct nm_prune_options {
                                    0: 4 rounds of ReLU-aware targets */
     int32_t threads;            /* 0: nm_default_threads(); the result does not depend on it */
     uint64_t seed;              /* which positions of feature maps are sampled */
-    uint64_t memory_bytes;      /* for activations that are kept [4 GiB]; less costs time */
+    uint64_t memory_bytes;      /* for activations that are kept [4 GiB]; less costs time, and may change
+                                   the result in its last bits */
     const char *cache_file;     /* of measured times, as in nm_session_options */
     nm_progress_fn progress;    /* may be NULL */
     void *progress_user;
