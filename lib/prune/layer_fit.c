@@ -17,7 +17,7 @@ static void effective(const struct nmi_target *t, float *w)
 {
     const float *data = t->info.constant->data;
     for (int64_t m = 0; m < (int64_t)t->groups * t->rows; m++) {
-        const float scale = t->scale != NULL ? t->scale[m] : 1.0f;
+        const float scale = nmi_target_scale(t, m);
         for (int64_t k = 0; k < t->cols; k++) {
             w[m * t->cols + k] = scale * data[nmi_target_place(t, m, k)];
         }
@@ -54,7 +54,7 @@ struct blocks {
     float *rest;               /* [n][rows]: skip and what all other blocks give */
 };
 
-/* rest += sign x w' of the block. */
+/* rest += x w' of the block. */
 static nm_status add_block(const struct blocks *b, const float *w, nm_error *err)
 {
     const struct nmi_product p = {.a = b->x, .b = w, .c = b->rest, .m = b->whole->n,

@@ -48,6 +48,12 @@ static inline int64_t nmi_target_place(const struct nmi_target *t, int64_t m, in
     return t->transposed ? k * t->rows + m : m * t->cols + k;
 }
 
+/* What output channel m's weights are multiplied by. */
+static inline float nmi_target_scale(const struct nmi_target *t, int64_t m)
+{
+    return t->scale != NULL ? t->scale[m] : 1.0f;
+}
+
 /* The new data of a source weight, and the constant that holds it, marked sparse. */
 nm_status nmi_target_write(const struct nmi_target *t, struct nmi_graph *pruned, float **data,
                            nm_error *err);

@@ -92,16 +92,11 @@ void nmi_target_bias(const struct nmi_targets *targets, const struct nmi_target 
     }
 }
 
-static float scale_at(const struct nmi_target *t, int64_t m)
-{
-    return t->scale != NULL ? t->scale[m] : 1.0f;
-}
-
 /* A channel whose scale is zero gives its bias, whatever its weights are. */
 static void write_weights(const struct nmi_target *t, const float *w, float *data)
 {
     for (int64_t m = 0; m < rows_of(t); m++) {
-        const float scale = scale_at(t, m);
+        const float scale = nmi_target_scale(t, m);
         for (int64_t k = 0; k < t->cols; k++) {
             const float v = w[m * t->cols + k];
             float *at = &data[nmi_target_place(t, m, k)];
@@ -186,7 +181,7 @@ static nm_status shift_bias(const struct nmi_write_back *to, const struct nmi_ta
         status = open_bias(to->running, &to->running->nodes[t->info.node], rows, &running, err);
     }
     for (int32_t m = 0; m < rows && status == NM_OK; m++) {
-        const float scale = scale_at(t, m), shift = scale != 0 ? b[m] - before[m] : 0;
+        const float scale = nmi_target_scale(t, m), shift = scale != 0 ? b[m] - before[m] : 0;
         running[m] = before[m] + shift;
         source[m] += scale != 0 ? shift / scale : 0;
     }
