@@ -111,25 +111,26 @@ INLINE struct frame frame_make(const struct nmi_image *image, float fill, void *
     return f;
 }
 
-INLINE void frame_cells(const struct frame *f, float *plane, int32_t row, int32_t from, int32_t to)
+/* Cells [from, to) of a row of the frame or the sub-image. in: the interior of the row that it
+ * comes from. */
+INLINE void frame_cells(const struct frame *f, const float *in, float *out, int32_t row,
+                        int32_t from, int32_t to)
 {
     static const int32_t iota[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     const struct nmi_layout *l = f->layout;
     const struct line *line = f->row + row;
-    float *out = plane + (int64_t)row * l->pitch * VL;
     if (l->gy * l->gx == 1) { /* lanes are images: nothing comes from a neighbour */
         for (int32_t c = from; c < to; c++) {
             ST(out + (int64_t)c * VL, f->fill);
         }
         return;
     }
-    const float *in = plane + (int64_t)line->from * l->pitch * VL;
     const VI lanes = LDI(line->lanes), index = ADDI(LDI(iota), SET1I(line->shift));
     for (int32_t c = from; c < to; c++) {
         const struct line *col = f->col + c;
         const VM inside = NEGATIVE(ANDI(lanes, LDI(col->lanes)));
         const VI source = ADDI(index, SET1I(col->shift)); /* wraps: such lanes are outside */
-        const V v = PERMUTE(LD(in + (int64_t)col->from * VL), source);
+        const V v = PERMUTE(LD(in + (int64_t)(col->from - l->halo[1]) * VL), source);
         ST(out + (int64_t)c * VL, BLEND(inside, f->fill, v));
     }
 }
@@ -142,11 +143,13 @@ INLINE void frame_fill(const struct frame *f, float *plane)
     const int32_t cols = l->halo[1] + l->sub_w + l->halo[3];
     for (int32_t r = 0; r < rows; r++) {
         const int32_t y = r - l->halo[0];
+        const float *in = plane + ((int64_t)f->row[r].from * l->pitch + l->halo[1]) * VL;
+        float *out = plane + (int64_t)r * l->pitch * VL;
         if (y < 0 || y >= f->full_rows) {
-            frame_cells(f, plane, r, 0, cols);
+            frame_cells(f, in, out, r, 0, cols);
         } else {
-            frame_cells(f, plane, r, 0, l->halo[1]);
-            frame_cells(f, plane, r, l->halo[1] + f->full_cols, cols);
+            frame_cells(f, in, out, r, 0, l->halo[1]);
+            frame_cells(f, in, out, r, l->halo[1] + f->full_cols, cols);
         }
     }
 }
