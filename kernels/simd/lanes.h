@@ -55,11 +55,13 @@ INLINE void lanes_make(const struct nmi_image *image, int64_t group, struct lane
 
 /* ---- the frame ---------------------------------------------------------------------------- */
 
-/* A row or column of the frame or the sub-image: where its vectors come from, by how many lanes
- * they move, and which lanes (-1) then lie inside the map. */
+/* A row or column of the frame or the sub-image: where its vectors come from, and the lanes that
+ * their lanes come from, less (a column) their own number. Those of a row and a column add up; the
+ * sum, of which only the low bits count as a number, is negative where that is inside the map. */
+enum { INSIDE = -(1 << 26), OUTSIDE = 1 << 28 };
 struct line {
-    int32_t lanes[VL];
-    int32_t from, shift;
+    int32_t lane[VL];
+    int32_t from;
 };
 struct frame {
     const struct nmi_layout *layout;
@@ -75,21 +77,27 @@ INLINE size_t frame_bytes(const struct nmi_layout *l)
     return ((rows + cols) * sizeof(struct line) + 63) & ~(size_t)63;
 }
 
-/* One axis: before + sub + after lines of a map of `extent`; lanes differ by `step` along it. */
+/* One axis: before + sub + after lines of a map of `extent`; lanes differ by `step` along it. A line
+ * outside in every lane comes from the nearest of the sub-image. */
 INLINE void lines_make(struct line *line, const struct nmi_layout *l, int axis, int32_t extent)
 {
     const int32_t sub = axis ? l->sub_w : l->sub_h, before = l->halo[axis];
     const int32_t step = axis ? 1 : l->gx, count = before + sub + l->halo[axis + 2];
+    int64_t first[VL];
+    for (int i = 0; i < VL; i++) {
+        const int32_t cell = i % (l->gy * l->gx);
+        first[i] = (int64_t)(axis ? cell % l->gx : cell / l->gx) * sub;
+    }
     for (int32_t j = 0; j < count; j++) {
         const int32_t at = j - before;
         const int32_t move = at >= 0 ? at / sub : -((sub - 1 - at) / sub);
-        line[j].from = before + at - move * sub;
-        line[j].shift = move * step;
+        bool any = false;
         for (int i = 0; i < VL; i++) {
-            const int32_t cell = i % (l->gy * l->gx);
-            const int64_t place = (int64_t)(axis ? cell % l->gx : cell / l->gx) * sub + at;
-            line[j].lanes[i] = place >= 0 && place < extent ? -1 : 0;
+            const bool inside = first[i] + at >= 0 && first[i] + at < extent;
+            line[j].lane[i] = inside ? INSIDE + (axis ? 0 : i) + move * step : OUTSIDE;
+            any |= inside;
         }
+        line[j].from = any ? j - move * sub : before + (at < 0 ? 0 : sub - 1);
     }
 }
 
@@ -111,27 +119,35 @@ INLINE struct frame frame_make(const struct nmi_image *image, float fill, void *
     return f;
 }
 
-/* Cells [from, to) of a row of the frame or the sub-image. in: the interior of the row that it
- * comes from. */
-INLINE void frame_cells(const struct frame *f, const float *in, float *out, int32_t row,
-                        int32_t from, int32_t to)
+INLINE V moved(const float *from, VI lanes, V fill)
 {
-    static const int32_t iota[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    return BLEND(NEGATIVE(lanes), fill, PERMUTE(LD(from), lanes));
+}
+
+/* Row r of sub-image and frame, from the interior of the row that it comes from. copy: also what
+ * stays as it is. */
+INLINE void frame_row(const struct frame *f, int32_t r, const float *in, float *out, const bool copy)
+{
     const struct nmi_layout *l = f->layout;
-    const struct line *line = f->row + row;
-    if (l->gy * l->gx == 1) { /* lanes are images: nothing comes from a neighbour */
-        for (int32_t c = from; c < to; c++) {
-            ST(out + (int64_t)c * VL, f->fill);
-        }
-        return;
+    const int64_t left = l->halo[1], right = left + f->full_cols;
+    const int64_t cols = left + l->sub_w + l->halo[3];
+    const VI row = LDI(f->row[r].lane);
+    const V fill = f->fill; /* local copies: stores can't alias them */
+    const struct line *col = f->col;
+    for (int64_t c = 0; c < left; c++) {
+        ST(out + c * VL, moved(in + (col[c].from - left) * VL, ADDI(row, LDI(col[c].lane)), fill));
     }
-    const VI lanes = LDI(line->lanes), index = ADDI(LDI(iota), SET1I(line->shift));
-    for (int32_t c = from; c < to; c++) {
-        const struct line *col = f->col + c;
-        const VM inside = NEGATIVE(ANDI(lanes, LDI(col->lanes)));
-        const VI source = ADDI(index, SET1I(col->shift)); /* wraps: such lanes are outside */
-        const V v = PERMUTE(LD(in + (int64_t)(col->from - l->halo[1]) * VL), source);
-        ST(out + (int64_t)c * VL, BLEND(inside, f->fill, v));
+    if (r < l->halo[0] || r >= l->halo[0] + f->full_rows) {
+        for (int64_t c = left; c < right; c++) {
+            ST(out + c * VL, moved(in + (c - left) * VL, row, fill));
+        }
+    } else if (copy) {
+        for (int64_t c = left; c < right; c++) {
+            ST(out + c * VL, LD(in + (c - left) * VL));
+        }
+    }
+    for (int64_t c = right; c < cols; c++) {
+        ST(out + c * VL, moved(in + (col[c].from - left) * VL, ADDI(row, LDI(col[c].lane)), fill));
     }
 }
 
@@ -140,17 +156,9 @@ INLINE void frame_fill(const struct frame *f, float *plane)
 {
     const struct nmi_layout *l = f->layout;
     const int32_t rows = l->halo[0] + l->sub_h + l->halo[2];
-    const int32_t cols = l->halo[1] + l->sub_w + l->halo[3];
     for (int32_t r = 0; r < rows; r++) {
-        const int32_t y = r - l->halo[0];
         const float *in = plane + ((int64_t)f->row[r].from * l->pitch + l->halo[1]) * VL;
-        float *out = plane + (int64_t)r * l->pitch * VL;
-        if (y < 0 || y >= f->full_rows) {
-            frame_cells(f, in, out, r, 0, cols);
-        } else {
-            frame_cells(f, in, out, r, 0, l->halo[1]);
-            frame_cells(f, in, out, r, l->halo[1] + f->full_cols, cols);
-        }
+        frame_row(f, r, in, plane + (int64_t)r * l->pitch * VL, false);
     }
 }
 

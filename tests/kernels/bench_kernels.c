@@ -13,6 +13,7 @@
 #include "lib/base/mem.h"
 #include "tests/support/bench_case.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -326,6 +327,38 @@ static void bench_fc(nm_isa isa, double sparsity, int32_t n, int32_t m, int32_t 
     csr_free(&w);
 }
 
+/* Depthwise layers of MobileNetV2 and two of 5 x 5: a multiply-add for each tap is the bound. */
+static void bench_depthwise(nm_isa isa, int32_t batch)
+{
+    static const struct shape shapes[] = {{32, 1, 3, 1, 112, 1}, {96, 1, 3, 2, 112, 1},
+                                          {144, 1, 3, 1, 56, 1}, {144, 1, 3, 2, 56, 1},
+                                          {192, 1, 3, 1, 28, 1}, {192, 1, 3, 2, 28, 1},
+                                          {384, 1, 3, 1, 14, 1}, {576, 1, 3, 1, 14, 1},
+                                          {576, 1, 3, 2, 14, 1}, {960, 1, 3, 1, 7, 1},
+                                          {240, 1, 5, 1, 28, 1}, {240, 1, 5, 2, 28, 1}};
+    const double bound = nmi_bound_gflops(isa);
+    for (size_t i = 0; i < NMI_COUNT(shapes); i++) {
+        const struct shape *s = &shapes[i];
+        struct nmi_conv_desc d = conv_of(s, isa, batch);
+        d.x.c = d.groups = d.y.c;
+        d.act = (struct nmi_act){.kind = NMI_ACT_CLIP, .beta = 6.0f};
+        struct bench_job job = bench_job_make(NMI_KIND_CONV, isa, (union nmi_desc){.conv = d});
+        float *x = bench_floats(nmi_image_bytes(&d.x)), *y = bench_floats(nmi_image_bytes(&d.y));
+        float *w = bench_floats(job.kernel->dense_bytes(&job.desc));
+        job.args = (struct nmi_kargs){.x = x, .y = y, .packed = w, .bias = w};
+        const double seconds = bench_time(&job, 0.1), taps = 2.0 * s->k * s->k * d.y.c * batch;
+        const struct nmi_layout *l = &d.y.layout;
+        const double groups = ceil((double)batch / nmi_layout_ipv(l));
+        const double lanes = taps / batch * l->sub_h * l->sub_w * l->vl * groups;
+        printf("depthwise %dx%d/%d %3d@%-15d %8.4f ms %7.1f GFLOP/s %5.0f%%\n", s->k, s->k, s->stride,
+               d.y.c, s->size, seconds * 1e3 / batch, taps * d.y.h * d.y.w / seconds * 1e-9,
+               lanes / seconds * 1e-7 / bound);
+        nmi_free(x);
+        nmi_free(y);
+        nmi_free(w);
+    }
+}
+
 /* ResNet-50's first layer: dense weights through the sparse kernel. */
 static void bench_first(nm_isa isa)
 {
@@ -355,6 +388,7 @@ int main(int argc, char **argv)
     }
     bench_convs(isa, sparsity, batch);
     bench_first(isa);
+    bench_depthwise(isa, batch);
     bench_converts(isa);
     bench_passes(isa);
     bench_fc(isa, sparsity, 1, 4096, 25088);
