@@ -29,17 +29,22 @@ static bool lanes_cover(const struct nmi_image *x, const struct nmi_layout *l)
 /* ---- convolution --------------------------------------------------------------------------------
  */
 
-static bool enough_zeros(const struct nmi_layer *layer)
+bool nmi_depthwise(const struct nmi_layer *layer)
+{
+    const struct nmi_conv_desc *d = &layer->desc.conv;
+    return layer->kind == NMI_KIND_CONV && d->x.c > 1 && d->groups == d->x.c;
+}
+
+bool nmi_enough_zeros(const struct nmi_layer *layer)
 {
     return layer->weight != NULL && (double)layer->zeros >= MIN_ZEROS * (double)layer->weight_elems;
 }
 
 bool nmi_lanes_wanted(const struct nmi_planner *p, const struct nmi_layer *layer)
 {
-    const struct nmi_conv_desc *d = &layer->desc.conv;
     /* Dense layers that cost little and spare a conversion when their neighbours are sparse. */
-    const bool cheap = d->x.c <= 4 || d->groups == d->x.c;
-    return !p->options->dense && (enough_zeros(layer) || (p->any_sparse && cheap));
+    const bool cheap = layer->desc.conv.x.c <= 4 || nmi_depthwise(layer);
+    return !p->options->dense && (nmi_enough_zeros(layer) || (p->any_sparse && cheap));
 }
 
 /* They are done together, which makes a sparse kernel faster. */
@@ -79,6 +84,19 @@ static nm_status add_sparse_conv(struct nmi_planner *p, struct nmi_layer *layer,
     }
     nmi_free(memory);
     return status;
+}
+
+/* Our depthwise kernel, which takes weights as they are. */
+static void add_depthwise(struct nmi_planner *p, struct nmi_layer *layer)
+{
+    struct nmi_impl impl = {.step = NMI_STEP_KERNEL, .in_kind = NMI_LANES, .out_kind = NMI_LANES};
+    const struct nmi_layout x = nmi_impl_input(p, layer, &impl, 0);
+    const struct nmi_layout y = nmi_impl_output(p, layer, &impl);
+    const union nmi_desc d = nmi_impl_desc(layer, &impl, &x, &y);
+    impl.kernel = nmi_kernel_find(NMI_KIND_CONV, p->options->isa, &d, NULL);
+    if (impl.kernel != NULL && impl.kernel->pack_dense != NULL && lanes_cover(&d.conv.x, &x)) {
+        add(layer, impl);
+    }
 }
 
 /* What oneDNN likes best alone may cost a conversion on either side: offer one layout for both. */
@@ -177,7 +195,10 @@ static void add_act_after(const struct nmi_planner *p, struct nmi_layer *layer)
 static nm_status conv_candidates(struct nmi_planner *p, struct nmi_layer *layer, nm_error *err)
 {
     if (layer->kind == NMI_KIND_CONV && layer->weight != NULL && dnnl_allowed(p)) {
-        if (nmi_lanes_wanted(p, layer)) {
+        if (nmi_lanes_wanted(p, layer) && nmi_depthwise(layer)) {
+            add_depthwise(p, layer);
+        }
+        if (nmi_lanes_wanted(p, layer) && (nmi_enough_zeros(layer) || !nmi_depthwise(layer))) {
             NMI_TRY(add_sparse_conv(p, layer, err));
         }
         /* several images in a vector: that is about sparse kernels, and dense rivals take long */
@@ -204,7 +225,7 @@ static void gemm_candidates(struct nmi_planner *p, struct nmi_layer *layer)
     }
     const bool plain = g->batch == 1 && !g->trans_a && g->alpha == 1.0f &&
                        (g->bias_rank == 0 || (g->bias_rank == 1 && g->beta == 1.0f));
-    if (!p->options->dense && plain && g->m <= INT32_MAX && enough_zeros(layer)) {
+    if (!p->options->dense && plain && g->m <= INT32_MAX && nmi_enough_zeros(layer)) {
         struct nmi_impl impl = {.step = NMI_STEP_KERNEL};
         const struct nmi_kernel any = {.kind = NMI_KIND_FC};
         impl.kernel = &any;
@@ -360,7 +381,7 @@ nm_status nmi_plan_candidates(struct nmi_planner *p, nm_error *err)
     for (int32_t i = 0; i < p->n_layers; i++) {
         struct nmi_layer *layer = &p->layers[i];
         NMI_TRY(nmi_plan_describe_layer(p, layer, err));
-        p->any_sparse |= !p->options->dense && layer->kind == NMI_KIND_CONV && enough_zeros(layer);
+        p->any_sparse |= !p->options->dense && layer->kind == NMI_KIND_CONV && nmi_enough_zeros(layer);
     }
     p->any_sparse &= nmi_isa_lanes(p->options->isa) > 0;
     if (p->any_sparse) {

@@ -33,10 +33,12 @@ static void blocking(struct nmi_text *t, const struct nmi_blocking *b)
 static void kernel_step(const struct nmi_step *step, struct nmi_text *t)
 {
     nmi_json_int(t, "parts", step->parts);
-    if (step->kernel->kind == NMI_KIND_SPCONV) {
+    if (step->kernel->kind == NMI_KIND_SPCONV || step->kernel->kind == NMI_KIND_CONV) {
         layout(t, "x", &step->desc.conv.x);
         layout(t, "y", &step->desc.conv.y);
-        blocking(t, &step->desc.conv.blocking);
+        if (step->kernel->candidates != NULL) {
+            blocking(t, &step->desc.conv.blocking);
+        }
     } else if (step->kernel->kind == NMI_KIND_CONVERT) {
         layout(t, "x", &step->desc.convert.from);
         layout(t, "y", &step->desc.convert.to);

@@ -31,14 +31,15 @@ static bool lanes_possible(const struct nmi_planner *p, const struct nmi_layer *
            layer->node->op == NMI_OP_Concat;
 }
 
-/* The frame that a window layer needs around its first input, when the maker of that input uses the
- * same lanes; false when it needs none. */
+static const struct nmi_impl lanes = {.in_kind = NMI_LANES, .out_kind = NMI_LANES};
+
+/* The frame that a window layer needs around its first input under an implementation, when the maker
+ * of that input uses the same lanes; false when it needs none. */
 static bool frame_needed(const struct nmi_planner *p, const struct nmi_layer *layer,
-                         int32_t halo[4])
+                         const struct nmi_impl *impl, int32_t halo[4])
 {
-    const struct nmi_impl lanes = {.in_kind = NMI_LANES, .out_kind = NMI_LANES};
     int32_t stride[2];
-    if (!nmi_layer_window(layer, stride, halo)) {
+    if (!nmi_layer_window(layer, impl, stride, halo)) {
         return false;
     }
     const int32_t v = layer->node->inputs[0], maker = p->values[v].producer;
@@ -46,7 +47,7 @@ static bool frame_needed(const struct nmi_planner *p, const struct nmi_layer *la
         p->layers[maker].node->outputs[0] != v) {
         return false;
     }
-    const struct nmi_layout want = nmi_impl_input(p, layer, &lanes, 0);
+    const struct nmi_layout want = nmi_impl_input(p, layer, impl, 0);
     const struct nmi_layout have = nmi_impl_output(p, &p->layers[maker], &lanes);
     return (halo[0] | halo[1] | halo[2] | halo[3]) != 0 && nmi_layout_same_lanes(&have, &want);
 }
@@ -74,7 +75,7 @@ void nmi_plan_frames(struct nmi_planner *p)
     for (int32_t i = 0; i < p->n_layers; i++) {
         const struct nmi_layer *layer = &p->layers[i];
         int32_t halo[4] = {0, 0, 0, 0};
-        if (lanes_possible(p, layer) && frame_needed(p, layer, halo)) {
+        if (lanes_possible(p, layer) && frame_needed(p, layer, &lanes, halo)) {
             raise(p->values[layer->node->inputs[0]].halo, halo);
         }
     }
@@ -102,9 +103,10 @@ void nmi_plan_fills(struct nmi_planner *p)
 {
     for (int32_t i = 0; i < p->n_layers; i++) {
         const struct nmi_layer *layer = &p->layers[i];
+        const struct nmi_impl *impl = &layer->impls[layer->choice];
         int32_t halo[4] = {0, 0, 0, 0};
         p->values[layer->node->outputs[0]].nonnegative = nonnegative(layer);
-        if (layer->impls[layer->choice].in_kind == NMI_LANES && frame_needed(p, layer, halo)) {
+        if (impl->in_kind == NMI_LANES && frame_needed(p, layer, impl, halo)) {
             struct nmi_value_state *x = &p->values[layer->node->inputs[0]];
             x->wants_low |= low_fill(layer);
             x->wants_zero |= !low_fill(layer);

@@ -28,13 +28,25 @@ struct nmi_layout nmi_impl_output(const struct nmi_planner *p, const struct nmi_
                            p->values[value].halo);
 }
 
-bool nmi_layer_window(const struct nmi_layer *layer, int32_t stride[2], int32_t halo[4])
+/* Our depthwise kernel makes the frame itself, and is all that a dense depthwise layer has. */
+static bool frames_itself(const struct nmi_layer *layer, const struct nmi_impl *impl)
+{
+    return nmi_depthwise(layer) && (impl->kernel != NULL ? impl->kernel->pack_dense != NULL
+                                                         : !nmi_enough_zeros(layer));
+}
+
+bool nmi_layer_window(const struct nmi_layer *layer, const struct nmi_impl *impl, int32_t stride[2],
+                      int32_t halo[4])
 {
     if (layer->kind == NMI_KIND_CONV) {
         const struct nmi_conv_desc *d = &layer->desc.conv;
         const int32_t s[4] = {d->stride_h, d->stride_w, d->dil_h, d->dil_w};
         memcpy(stride, s, 2 * sizeof *s);
-        window_halo(d->kh, d->kw, d->pad, s, halo);
+        if (frames_itself(layer, impl)) {
+            memset(halo, 0, 4 * sizeof *halo);
+        } else {
+            window_halo(d->kh, d->kw, d->pad, s, halo);
+        }
         return true;
     }
     if (layer->kind == NMI_KIND_POOL) {
@@ -75,10 +87,10 @@ struct nmi_layout nmi_impl_input(const struct nmi_planner *p, const struct nmi_l
     if (impl->in_kind != NMI_LANES) {
         return (struct nmi_layout){.kind = impl->in_kind};
     }
-    if (nmi_layer_window(layer, stride, halo)) {
+    if (nmi_layer_window(layer, impl, stride, halo)) {
         const struct nmi_layout y = nmi_impl_output(p, layer, impl);
         const struct nmi_layout x = nmi_layout_input(&y, stride[0], stride[1], halo);
-        return with_frame(p, layer, layer->node->inputs[0], &x, halo);
+        return layer->kind == NMI_KIND_CONV && frames_itself(layer, impl) ? x : with_frame(p, layer, layer->node->inputs[0], &x, halo);
     }
     if (layer->kind == NMI_KIND_GPOOL) {
         const struct nmi_image *x = &layer->desc.gpool.x;

@@ -79,7 +79,8 @@ static double rule(const struct nmi_planner *p, const struct nmi_layer *layer,
         return macs * share / (SPARSE_RATE * narrow * 1.3 * together) + bytes / COPY_RATE;
     }
     if (impl->step == NMI_STEP_DNNL || nmi_impl_packs(impl)) {
-        const double fewer = impl->step == NMI_STEP_DNNL ? 1 : 1.5; /* products by Winograd */
+        const bool winograd = impl->step != NMI_STEP_DNNL && impl->out_kind != NMI_LANES;
+        const double fewer = winograd ? 1.5 : 1; /* products */
         const double half = nmi_impl_bf16(impl) ? 0.5 : 1;
         return half * (macs / (DENSE_RATE * narrow * fewer) + bytes / COPY_RATE);
     }

@@ -163,8 +163,10 @@ static inline bool nmi_impl_bf16(const struct nmi_impl *impl)
 /* candidates.c */
 nm_status nmi_plan_candidates(struct nmi_planner *p, nm_error *err);
 
-/* Stride (h, w) of a window layer, and the frame that its input needs; false: no window. */
-bool nmi_layer_window(const struct nmi_layer *layer, int32_t stride[2], int32_t halo[4]);
+/* Stride (h, w) of a window layer, and the frame that its input needs under an implementation (of
+ * which LANES alone may be known); false: no window. */
+bool nmi_layer_window(const struct nmi_layer *layer, const struct nmi_impl *impl, int32_t stride[2],
+                      int32_t halo[4]);
 /* Layouts of a layer's image operand number k, and of out 0, under an implementation. */
 struct nmi_layout nmi_impl_input(const struct nmi_planner *p, const struct nmi_layer *layer,
                                  const struct nmi_impl *impl, int32_t k);
@@ -214,6 +216,10 @@ void nmi_conv_pool_of(const struct nmi_pool_desc *pool, struct nmi_conv_pool *ou
 /* frames.c: sizes before anything is timed, fills once choices are made */
 void nmi_plan_frames(struct nmi_planner *p);
 void nmi_plan_fills(struct nmi_planner *p);
+/* Some share of zeros, without which no sparse kernel has a chance. */
+bool nmi_enough_zeros(const struct nmi_layer *layer);
+/* A depthwise convolution of several channels. */
+bool nmi_depthwise(const struct nmi_layer *layer);
 /* A convolution worth trying in LANES: sparse, or cheap among sparse ones. */
 bool nmi_lanes_wanted(const struct nmi_planner *p, const struct nmi_layer *layer);
 

@@ -30,21 +30,26 @@ static int32_t pick(struct net *n, int32_t count)
     return (int32_t)(build_uniform(&n->b) * (float)count);
 }
 
-static void thin(struct net *n, int32_t node_input)
+static void thin_by(struct net *n, int32_t node_input, double sparsity)
 {
     const struct nmi_node *node = &n->b.g->nodes[n->b.g->n_nodes - 1];
     const struct nmi_constant *c = nmi_graph_constant(n->b.g, node->inputs[node_input]);
     const double inputs = (double)c->bytes / sizeof(float) / (double)c->dims[0];
     /* sums stay about as large as what goes in: a squashing function behind them magnifies nothing */
-    const float scale = (float)(1.5 / sqrt(inputs * (1 - n->sparsity) + 1));
+    const float scale = (float)(1.5 / sqrt(inputs * (1 - sparsity) + 1));
     float *w;
     memcpy(&w, &c->data, sizeof w);
     const size_t cols = c->bytes / sizeof *w / (size_t)c->dims[0];
     for (size_t i = 0; i < c->bytes / sizeof *w; i++) {
-        const bool zero = build_uniform(&n->b) < (float)n->sparsity;
+        const bool zero = build_uniform(&n->b) < (float)sparsity;
         const bool above = i / cols % n->alike != 0;
         w[i] = (above ? w[i - cols] == 0 : zero) ? 0 : w[i] * scale;
     }
+}
+
+static void thin(struct net *n, int32_t node_input)
+{
+    thin_by(n, node_input, n->sparsity);
 }
 
 static void add_conv(struct net *n, bool same)
@@ -52,8 +57,8 @@ static void add_conv(struct net *n, bool same)
     static const int32_t kernels[] = {1, 3, 1, 3, 5};
     char name[32];
     const int32_t k = kernels[pick(n, 5)], stride = !same && n->size > 6 ? 1 + pick(n, 2) : 1;
-    const bool depthwise = same && pick(n, 5) == 0;
-    const int32_t out = same ? n->channels : 1 + pick(n, 40);
+    const bool depthwise = pick(n, 5) == 0;
+    const int32_t out = same || depthwise ? n->channels : 1 + pick(n, 40);
     snprintf(name, sizeof name, "conv%d", n->b.g->n_nodes);
     const int32_t x = n->x;
     n->x = build_conv(&n->b, name, x, (int64_t[]){out, depthwise ? 1 : n->channels, k}, k / 2);
@@ -62,7 +67,7 @@ static void add_conv(struct net *n, bool same)
     a->strides = (struct nmi_ints){2, {stride, stride}};
     static const int32_t acts[] = {NMI_ACT_NONE, NMI_ACT_RELU, NMI_ACT_SWISH};
     a->act.kind = acts[pick(n, 3)];
-    thin(n, 1);
+    thin_by(n, 1, depthwise && pick(n, 3) ? 0.0 : n->sparsity);
     n->older = same ? x : NMI_NONE;
     n->channels = out;
     n->size = (n->size + stride - 1) / stride;
@@ -535,6 +540,48 @@ START_TEST(plan_batch_with_a_pool_behind_a_convolution_as_evaluated)
 }
 END_TEST
 
+/* Dense depthwise layers between sparse ones: our kernel, and no frame is filled for it. */
+START_TEST(plan_depthwise_between_sparse_without_frames)
+{
+    struct net n = {.channels = 16, .size = 28, .older = NMI_NONE, .sparsity = 0.9, .alike = 1};
+    const enum nm_isa best = nmi_cpu_info()->best;
+    build_begin(&n.b, first_seed());
+    n.x = build_input(&n.b, "x", 4, (int64_t[]){1, 16, 28, 28});
+    for (int i = 0; i < 3; i++) {
+        n.x = build_conv(&n.b, "point", n.x, (int64_t[]){16, 16, 1}, 0);
+        thin(&n, 1);
+        if (i < 2) {
+            n.x = build_conv(&n.b, "depth", n.x, (int64_t[]){16, 1, 3}, 1);
+            ((struct nmi_conv_attrs *)build_attrs(&n.b))->group = 16;
+        }
+    }
+    build_output(&n.b, n.x);
+    struct nmi_network network = {.graph = n.b.g};
+    struct nmi_tensor input = {.type = NM_F32, .rank = 4, .dims = {1, 16, 28, 28}};
+    for (int isa = NM_ISA_AVX2; isa <= (int)best; isa++) {
+        struct nmi_cache cache = {0};
+        const struct nmi_plan_options o = {.isa = (nm_isa)isa, .threads = 1, .fixed = true,
+                                           .arena_limit = (size_t)1 << 30,
+                                           .folded_limit = (size_t)1 << 30,
+                                           .work_limit = 1e12, .cache = &cache};
+        struct nmi_plan *plan = NULL;
+        int depthwise = 0;
+        ck_assert_int_eq(nmi_weights_create(&network.weights, NULL), NM_OK);
+        ck_assert_int_eq(nmi_plan_create(&network, &input, &o, &plan, NULL), NM_OK);
+        for (int32_t i = 0; i < plan->n_steps; i++) {
+            const struct nmi_kernel *kernel = plan->steps[i].kernel;
+            ck_assert(kernel == NULL || kernel->kind != NMI_KIND_HALO);
+            depthwise += kernel != NULL && strstr(kernel->name, "f32_dwconv_lanes") != NULL;
+        }
+        ck_assert_int_eq(depthwise, 2);
+        nmi_plan_free(plan);
+        nmi_weights_free(network.weights);
+        nmi_cache_free(&cache);
+    }
+    build_end(&n.b);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("plan");
@@ -546,6 +593,7 @@ int main(void)
     tcase_add_test(cases, plan_any_thread_count_same_result);
     tcase_add_test(cases, plan_late_layers_on_several_images_as_evaluated);
     tcase_add_test(cases, plan_batch_with_a_pool_behind_a_convolution_as_evaluated);
+    tcase_add_test(cases, plan_depthwise_between_sparse_without_frames);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
