@@ -77,33 +77,51 @@ INLINE size_t frame_bytes(const struct nmi_layout *l)
     return ((rows + cols) * sizeof(struct line) + 63) & ~(size_t)63;
 }
 
-/* One axis: before + sub + after lines of a map of `extent`; lanes differ by `step` along it. A line
- * outside in every lane comes from the nearest of the sub-image. */
-INLINE void lines_make(struct line *line, const struct nmi_layout *l, int axis, int32_t extent)
-{
-    const int32_t sub = axis ? l->sub_w : l->sub_h, before = l->halo[axis];
-    const int32_t step = axis ? 1 : l->gx, count = before + sub + l->halo[axis + 2];
-    int64_t first[VL];
-    for (int i = 0; i < VL; i++) {
-        const int32_t cell = i % (l->gy * l->gx);
-        first[i] = (int64_t)(axis ? cell % l->gx : cell / l->gx) * sub;
-    }
-    for (int32_t j = 0; j < count; j++) {
-        const int32_t at = j - before;
-        const int32_t move = at >= 0 ? at / sub : -((sub - 1 - at) / sub);
-        bool any = false;
-        for (int i = 0; i < VL; i++) {
-            const bool inside = first[i] + at >= 0 && first[i] + at < extent;
-            line[j].lane[i] = inside ? INSIDE + (axis ? 0 : i) + move * step : OUTSIDE;
-            any |= inside;
-        }
-        line[j].from = any ? j - move * sub : before + (at < 0 ? 0 : sub - 1);
-    }
-}
-
 INLINE int32_t at_most(int64_t value, int32_t most)
 {
     return value < 0 ? 0 : value > most ? most : (int32_t)value;
+}
+
+/* A line of one axis that does not stay as it is; first: the map's line that lane i begins with. A
+ * line outside in every lane comes from the nearest of the sub-image. */
+INLINE void odd_line(struct line *line, const int64_t *first, const struct nmi_layout *l, int axis,
+                     int32_t at, int32_t extent)
+{
+    const int32_t sub = axis ? l->sub_w : l->sub_h, step = axis ? 1 : l->gx;
+    const int32_t move = at >= 0 ? at / sub : -((sub - 1 - at) / sub);
+    bool any = false;
+    for (int i = 0; i < VL; i++) {
+        const bool inside = first[i] + at >= 0 && first[i] + at < extent;
+        line->lane[i] = inside ? INSIDE + (axis ? 0 : i) + move * step : OUTSIDE;
+        any |= inside;
+    }
+    line->from = l->halo[axis] + (any ? at - move * sub : at < 0 ? 0 : sub - 1);
+}
+
+/* One axis: before + sub + after lines of a map of `extent`. Returns how many lines of the sub-image
+ * are inside the map in every lane. */
+INLINE int32_t lines_make(struct line *line, const struct nmi_layout *l, int axis, int32_t extent)
+{
+    const int32_t sub = axis ? l->sub_w : l->sub_h, grid = axis ? l->gx : l->gy;
+    const int32_t before = l->halo[axis], after = l->halo[axis + 2];
+    const int32_t full = at_most(extent - (grid - (int64_t)1) * sub, sub);
+    struct line even;
+    int64_t first[VL];
+    for (int i = 0, y = 0, x = 0; i < VL; i++) {
+        first[i] = (int64_t)(axis ? x : y) * sub;
+        even.lane[i] = INSIDE + (axis ? 0 : i);
+        x = x + 1 < l->gx ? x + 1 : 0;
+        y = x > 0 ? y : y + 1 < l->gy ? y + 1 : 0;
+    }
+    for (int32_t at = -before; at < sub + after; at++) {
+        if (at >= 0 && at < full) {
+            even.from = before + at;
+            line[before + at] = even;
+        } else {
+            odd_line(line + before + at, first, l, axis, at, extent);
+        }
+    }
+    return full;
 }
 
 /* scratch: frame_bytes(). */
@@ -112,10 +130,8 @@ INLINE struct frame frame_make(const struct nmi_image *image, float fill, void *
     const struct nmi_layout *l = &image->layout;
     struct frame f = {.layout = l, .row = scratch, .fill = SET1(fill)};
     f.col = f.row + l->halo[0] + l->sub_h + l->halo[2];
-    f.full_rows = at_most(image->h - (int64_t)(l->gy - 1) * l->sub_h, l->sub_h);
-    f.full_cols = at_most(image->w - (int64_t)(l->gx - 1) * l->sub_w, l->sub_w);
-    lines_make(f.row, l, 0, image->h);
-    lines_make(f.col, l, 1, image->w);
+    f.full_rows = lines_make(f.row, l, 0, image->h);
+    f.full_cols = lines_make(f.col, l, 1, image->w);
     return f;
 }
 
@@ -124,9 +140,8 @@ INLINE V moved(const float *from, VI lanes, V fill)
     return BLEND(NEGATIVE(lanes), fill, PERMUTE(LD(from), lanes));
 }
 
-/* Row r of sub-image and frame, from the interior of the row that it comes from. copy: also what
- * stays as it is. */
-INLINE void frame_row(const struct frame *f, int32_t r, const float *in, float *out, const bool copy)
+/* What is not full of row r of sub-image and frame, from the interior of the row that it comes from. */
+INLINE void frame_row(const struct frame *f, int32_t r, const float *in, float *out)
 {
     const struct nmi_layout *l = f->layout;
     const int64_t left = l->halo[1], right = left + f->full_cols;
@@ -141,10 +156,6 @@ INLINE void frame_row(const struct frame *f, int32_t r, const float *in, float *
         for (int64_t c = left; c < right; c++) {
             ST(out + c * VL, moved(in + (c - left) * VL, row, fill));
         }
-    } else if (copy) {
-        for (int64_t c = left; c < right; c++) {
-            ST(out + c * VL, LD(in + (c - left) * VL));
-        }
     }
     for (int64_t c = right; c < cols; c++) {
         ST(out + c * VL, moved(in + (col[c].from - left) * VL, ADDI(row, LDI(col[c].lane)), fill));
@@ -158,7 +169,7 @@ INLINE void frame_fill(const struct frame *f, float *plane)
     const int32_t rows = l->halo[0] + l->sub_h + l->halo[2];
     for (int32_t r = 0; r < rows; r++) {
         const float *in = plane + ((int64_t)f->row[r].from * l->pitch + l->halo[1]) * VL;
-        frame_row(f, r, in, plane + (int64_t)r * l->pitch * VL, false);
+        frame_row(f, r, in, plane + (int64_t)r * l->pitch * VL);
     }
 }
 
