@@ -540,48 +540,6 @@ START_TEST(plan_batch_with_a_pool_behind_a_convolution_as_evaluated)
 }
 END_TEST
 
-/* Dense depthwise layers between sparse ones: our kernel, and no frame is filled for it. */
-START_TEST(plan_depthwise_between_sparse_without_frames)
-{
-    struct net n = {.channels = 16, .size = 28, .older = NMI_NONE, .sparsity = 0.9, .alike = 1};
-    const enum nm_isa best = nmi_cpu_info()->best;
-    build_begin(&n.b, first_seed());
-    n.x = build_input(&n.b, "x", 4, (int64_t[]){1, 16, 28, 28});
-    for (int i = 0; i < 3; i++) {
-        n.x = build_conv(&n.b, "point", n.x, (int64_t[]){16, 16, 1}, 0);
-        thin(&n, 1);
-        if (i < 2) {
-            n.x = build_conv(&n.b, "depth", n.x, (int64_t[]){16, 1, 3}, 1);
-            ((struct nmi_conv_attrs *)build_attrs(&n.b))->group = 16;
-        }
-    }
-    build_output(&n.b, n.x);
-    struct nmi_network network = {.graph = n.b.g};
-    struct nmi_tensor input = {.type = NM_F32, .rank = 4, .dims = {1, 16, 28, 28}};
-    for (int isa = NM_ISA_AVX2; isa <= (int)best; isa++) {
-        struct nmi_cache cache = {0};
-        const struct nmi_plan_options o = {.isa = (nm_isa)isa, .threads = 1, .fixed = true,
-                                           .arena_limit = (size_t)1 << 30,
-                                           .folded_limit = (size_t)1 << 30,
-                                           .work_limit = 1e12, .cache = &cache};
-        struct nmi_plan *plan = NULL;
-        int depthwise = 0;
-        ck_assert_int_eq(nmi_weights_create(&network.weights, NULL), NM_OK);
-        ck_assert_int_eq(nmi_plan_create(&network, &input, &o, &plan, NULL), NM_OK);
-        for (int32_t i = 0; i < plan->n_steps; i++) {
-            const struct nmi_kernel *kernel = plan->steps[i].kernel;
-            ck_assert(kernel == NULL || kernel->kind != NMI_KIND_HALO);
-            depthwise += kernel != NULL && strstr(kernel->name, "f32_dwconv_lanes") != NULL;
-        }
-        ck_assert_int_eq(depthwise, 2);
-        nmi_plan_free(plan);
-        nmi_weights_free(network.weights);
-        nmi_cache_free(&cache);
-    }
-    build_end(&n.b);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("plan");
@@ -593,7 +551,6 @@ int main(void)
     tcase_add_test(cases, plan_any_thread_count_same_result);
     tcase_add_test(cases, plan_late_layers_on_several_images_as_evaluated);
     tcase_add_test(cases, plan_batch_with_a_pool_behind_a_convolution_as_evaluated);
-    tcase_add_test(cases, plan_depthwise_between_sparse_without_frames);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
