@@ -124,4 +124,11 @@ INLINE float SUM(V v)
 }
 #endif
 
+/* Keeps the compiler from loading v again for each of its uses. */
+INLINE V held(V v)
+{
+    __asm__("" : "+v"(v));
+    return v;
+}
+
 #endif
