@@ -34,13 +34,15 @@ static double apart_of(const nm_model *model, const nm_model *pruned, const stru
 }
 
 /* All layers at this sparsity. */
-static struct outcome prune_all(struct onnx_build *b, const struct prune_data *d, double sparsity)
+static struct outcome prune_as(struct onnx_build *b, const struct prune_data *d, double sparsity,
+                               const char *pattern)
 {
     struct outcome r = {.model = prune_load(b)};
     nm_prune_options o = NM_PRUNE_OPTIONS_INIT;
     nm_error err = {NM_OK, ""};
     nm_model *cut = NULL;
     o.sparsity = sparsity;
+    o.pattern = pattern;
     o.layers = every;
     o.n_layers = 1;
     ck_assert_msg(nm_model_prune(r.model, &o, &cut, &err) == NM_OK, "%s", err.message);
@@ -58,6 +60,11 @@ static struct outcome prune_all(struct onnx_build *b, const struct prune_data *d
     r.by_size = apart_of(r.model, cut, d);
     nm_model_free(cut);
     return r;
+}
+
+static struct outcome prune_all(struct onnx_build *b, const struct prune_data *d, double sparsity)
+{
+    return prune_as(b, d, sparsity, NULL);
 }
 
 static void drop(struct outcome *r)
@@ -120,6 +127,30 @@ START_TEST(third_inputs_of_every_form)
             ck_assert_int_eq(prune_zeros(prune_weight(r.pruned, "fc.w")), 30);
             expect_better(&r, what);
         }
+        drop(&r);
+    }
+    prune_data_free(&d);
+}
+END_TEST
+
+/* More inputs than one Gram matrix is made for: blocks of columns, each against what others leave. */
+START_TEST(wide_layer_solved_in_blocks)
+{
+    enum { COLS = 5000 };
+    static const char *const patterns[] = {"any", "1:3", "filter"};
+    struct prune_data d;
+    prune_data_make(&d, 200, 1, (const int64_t[]){COLS}, 4);
+    for (size_t i = 0; i < NMI_COUNT(patterns); i++) {
+        struct onnx_build b;
+        onnx_build_start(&b, 13);
+        onnx_build_input(&b, "x", NM_F32, "N,5000");
+        prune_put_gemm(&b, "y", "x", 6, COLS, true);
+        onnx_build_output(&b, "y", NM_F32, NULL);
+        struct outcome r = prune_as(&b, &d, i == 1 ? 0 : 0.8, patterns[i]);
+        const int64_t zeros = i == 1 ? 6 * (COLS / 3 * 2 + 1) : i == 2 ? 0 : 6 * COLS * 4 / 5;
+        ck_assert_int_eq(prune_zeros(prune_weight(r.pruned, "y.w")), zeros);
+        ck_assert((strstr(r.json, "whole filters of so many") != NULL) == (i == 2));
+        expect_better(&r, patterns[i]);
         drop(&r);
     }
     prune_data_free(&d);
@@ -406,6 +437,7 @@ int main(void)
     TCase *t = tcase_create("reconstruct, kinds");
     tcase_set_timeout(t, 120);
     tcase_add_test(t, third_inputs_of_every_form);
+    tcase_add_test(t, wide_layer_solved_in_blocks);
     tcase_add_test(t, offsets_by_item_left_dense);
     tcase_add_test(t, matmul_with_a_row_added);
     tcase_add_test(t, matmul_of_sequences);
