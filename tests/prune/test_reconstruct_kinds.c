@@ -237,7 +237,7 @@ START_TEST(weight_used_twice_left_dense)
     struct onnx_build b;
     struct prune_data d;
     start_images(&b, &d, "N,4,6,6");
-    prune_put_conv(&b, "a", "x", (struct prune_conv){8, 4, 3, 1, false});
+    prune_put_conv(&b, "a", "x", (struct prune_conv){8, 4, 3, 1, false, 1});
     prune_put_weight(&b, "two.w", "8,8,3,3", 8 * 8 * 9, 0.4f);
     for (int i = 0; i < 2; i++) {
         onnx_build_open(&b, "Conv", i ? "r0,two.w" : "a,two.w", i ? "c1" : "c0");
@@ -283,12 +283,12 @@ START_TEST(skip_is_the_own_input)
     struct onnx_build b;
     struct prune_data d;
     start_images(&b, &d, "N,4,6,6");
-    prune_put_conv(&b, "a", "x", (struct prune_conv){8, 4, 3, 1, true});
+    prune_put_conv(&b, "a", "x", (struct prune_conv){8, 4, 3, 1, true, 1});
     onnx_build_node(&b, "Relu", "a", "r");
-    prune_put_conv(&b, "b", "r", (struct prune_conv){8, 8, 3, 1, true});
+    prune_put_conv(&b, "b", "r", (struct prune_conv){8, 8, 3, 1, true, 1});
     onnx_build_node(&b, "Add", "r,b", "s");
     onnx_build_node(&b, "Relu", "s", "t");
-    prune_put_conv(&b, "c", "t", (struct prune_conv){8, 8, 3, 1, true});
+    prune_put_conv(&b, "c", "t", (struct prune_conv){8, 8, 3, 1, true, 1});
     onnx_build_node(&b, "Add", "c,t", "y");
     onnx_build_output(&b, "y", NM_F32, NULL);
     struct outcome r = prune_all(&b, &d, 0.6);
@@ -306,14 +306,14 @@ START_TEST(scales_of_every_size)
     struct onnx_build b;
     struct prune_data d;
     start_images(&b, &d, "N,4,6,6");
-    prune_put_conv(&b, "a", "x", (struct prune_conv){8, 4, 3, 1, true});
+    prune_put_conv(&b, "a", "x", (struct prune_conv){8, 4, 3, 1, true, 1});
     onnx_build_tensor(&b, "n.scale", NM_F32, "8", scale, sizeof scale);
     onnx_build_tensor(&b, "n.shift", NM_F32, "8", shift, sizeof shift);
     onnx_build_tensor(&b, "n.mean", NM_F32, "8", zero, sizeof zero);
     onnx_build_tensor(&b, "n.var", NM_F32, "8", one, sizeof one);
     onnx_build_node(&b, "BatchNormalization", "a,n.scale,n.shift,n.mean,n.var", "n");
     onnx_build_node(&b, "Relu", "n", "r");
-    prune_put_conv(&b, "c", "r", (struct prune_conv){6, 8, 3, 1, true});
+    prune_put_conv(&b, "c", "r", (struct prune_conv){6, 8, 3, 1, true, 1});
     onnx_build_output(&b, "c", NM_F32, NULL);
     struct outcome r = prune_all(&b, &d, 0.5);
     ck_assert_int_ge(prune_zeros(prune_weight(r.pruned, "a.w")), 8 * 36 / 2);
@@ -338,7 +338,7 @@ START_TEST(dead_and_constant_channels)
     onnx_build_tensor(&b, "a.b", NM_F32, "8", bias, sizeof bias);
     onnx_build_node(&b, "Conv", "x,a.w,a.b", "a");
     onnx_build_node(&b, "Relu", "a", "r");
-    prune_put_conv(&b, "c", "r", (struct prune_conv){6, 8, 3, 1, true});
+    prune_put_conv(&b, "c", "r", (struct prune_conv){6, 8, 3, 1, true, 1});
     onnx_build_output(&b, "c", NM_F32, NULL);
     struct outcome r = prune_all(&b, &d, 0.6);
     ck_assert_int_eq(prune_zeros(prune_weight(r.pruned, "a.w")), 8 * 36 * 6 / 10);
@@ -356,7 +356,7 @@ START_TEST(before_a_transposed_convolution)
     struct onnx_build b;
     struct prune_data d;
     start_images(&b, &d, "N,4,6,6");
-    prune_put_conv(&b, "a", "x", (struct prune_conv){4, 4, 3, 1, true});
+    prune_put_conv(&b, "a", "x", (struct prune_conv){4, 4, 3, 1, true, 1});
     prune_put_weight(&b, "up.w", "4,5,2,2", 80, 1);
     onnx_build_open(&b, "ConvTranspose", "a,up.w", "up");
     onnx_build_ints(&b, "strides", "2,2");
@@ -380,9 +380,9 @@ START_TEST(fixed_batches_and_free_sizes)
         nm_model *pruned = NULL;
         nm_error err = {NM_OK, ""};
         start_images(&b, &d, shapes[i]);
-        prune_put_conv(&b, "a", "x", (struct prune_conv){8, 4, 3, 1, true});
+        prune_put_conv(&b, "a", "x", (struct prune_conv){8, 4, 3, 1, true, 1});
         onnx_build_node(&b, "Relu", "a", "r");
-        prune_put_conv(&b, "c", "r", (struct prune_conv){6, 8, 3, 1, true});
+        prune_put_conv(&b, "c", "r", (struct prune_conv){6, 8, 3, 1, true, 1});
         onnx_build_output(&b, "c", NM_F32, NULL);
         nm_model *model = prune_load(&b);
         o.sparsity = 0.5;
@@ -413,7 +413,7 @@ START_TEST(batch_of_none_refused)
     nm_model *model = NULL, *pruned = NULL;
     nm_error err = {NM_OK, ""};
     start_images(&b, &d, "0,4,6,6");
-    prune_put_conv(&b, "a", "x", (struct prune_conv){8, 4, 3, 1, true});
+    prune_put_conv(&b, "a", "x", (struct prune_conv){8, 4, 3, 1, true, 1});
     onnx_build_output(&b, "a", NM_F32, NULL);
     void *bytes = onnx_build_finish(&b, &size);
     if (nm_model_load_memory(bytes, size, NULL, &model, &err) == NM_OK) {
