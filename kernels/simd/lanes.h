@@ -111,31 +111,31 @@ INLINE struct frame frame_make(const struct nmi_image *image, float fill, void *
     return f;
 }
 
-INLINE void frame_cells(const struct frame *f, float *plane, int32_t row, int32_t from, int32_t to)
+/* Cells of a row, in planes `stride` floats apart: what a cell is made of is the same in all. */
+INLINE void frame_cells(const struct frame *f, float *plane, int planes, int64_t stride, int32_t row,
+                        int32_t from, int32_t to)
 {
     static const int32_t iota[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     const struct nmi_layout *l = f->layout;
     const struct line *line = f->row + row;
     float *out = plane + (int64_t)row * l->pitch * VL;
-    if (l->gy * l->gx == 1) { /* lanes are images: nothing comes from a neighbour */
-        for (int32_t c = from; c < to; c++) {
-            ST(out + (int64_t)c * VL, f->fill);
-        }
-        return;
-    }
     const float *in = plane + (int64_t)line->from * l->pitch * VL;
+    const bool alone = l->gy * l->gx == 1; /* lanes are images: nothing comes from a neighbour */
     const VI lanes = LDI(line->lanes), index = ADDI(LDI(iota), SET1I(line->shift));
     for (int32_t c = from; c < to; c++) {
         const struct line *col = f->col + c;
         const VM inside = NEGATIVE(ANDI(lanes, LDI(col->lanes)));
         const VI source = ADDI(index, SET1I(col->shift)); /* wraps: such lanes are outside */
-        const V v = PERMUTE(LD(in + (int64_t)col->from * VL), source);
-        ST(out + (int64_t)c * VL, BLEND(inside, f->fill, v));
+        const float *cell = in + (int64_t)col->from * VL;
+        for (int k = 0; k < planes; k++) {
+            const V v = alone ? f->fill : PERMUTE(LD(cell + k * stride), source);
+            ST(out + (int64_t)c * VL + k * stride, BLEND(inside, f->fill, v));
+        }
     }
 }
 
-/* Frame and surplus lanes of one plane. */
-INLINE void frame_fill(const struct frame *f, float *plane)
+/* Frame and surplus lanes of some planes. */
+INLINE void frame_fill_some(const struct frame *f, float *plane, int planes, int64_t stride)
 {
     const struct nmi_layout *l = f->layout;
     const int32_t rows = l->halo[0] + l->sub_h + l->halo[2];
@@ -143,11 +143,24 @@ INLINE void frame_fill(const struct frame *f, float *plane)
     for (int32_t r = 0; r < rows; r++) {
         const int32_t y = r - l->halo[0];
         if (y < 0 || y >= f->full_rows) {
-            frame_cells(f, plane, r, 0, cols);
+            frame_cells(f, plane, planes, stride, r, 0, cols);
         } else {
-            frame_cells(f, plane, r, 0, l->halo[1]);
-            frame_cells(f, plane, r, l->halo[1] + f->full_cols, cols);
+            frame_cells(f, plane, planes, stride, r, 0, l->halo[1]);
+            frame_cells(f, plane, planes, stride, r, l->halo[1] + f->full_cols, cols);
         }
+    }
+}
+
+enum { FRAME_PLANES = 4 };
+
+INLINE void frame_fill(const struct frame *f, float *plane, int64_t planes)
+{
+    const int64_t stride = (int64_t)f->layout->plane * VL;
+    for (; planes >= FRAME_PLANES; planes -= FRAME_PLANES, plane += FRAME_PLANES * stride) {
+        frame_fill_some(f, plane, FRAME_PLANES, stride);
+    }
+    for (; planes > 0; planes--, plane += stride) {
+        frame_fill_some(f, plane, 1, stride);
     }
 }
 
