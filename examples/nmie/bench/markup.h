@@ -10,6 +10,9 @@
 /* Text between tags and in attributes. */
 void markup_text(FILE *to, const char *text);
 
+/* A coordinate, to a tenth, in as few letters as it takes. */
+void markup_number(FILE *to, double value);
+
 /* Up to and with <main>, and from </main> on. */
 void markup_begin(FILE *to, const char *title);
 void markup_end(FILE *to);

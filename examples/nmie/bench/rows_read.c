@@ -73,6 +73,38 @@ bool row_read(const cJSON *json, struct row *r)
     return true;
 }
 
+static int sign(double a, double b)
+{
+    return (a > b) - (a < b);
+}
+
+static int by_case(const void *a, const void *b)
+{
+    const struct row *x = a, *y = b;
+    const int order[] = {sign((double)x->network, (double)y->network),
+                         sign(x->sparsity, y->sparsity), sign((double)x->batch, (double)y->batch),
+                         sign(x->threads, y->threads), sign((double)x->place, (double)y->place)};
+    size_t i = 0;
+    while (i + 1 < sizeof order / sizeof *order && order[i] == 0) {
+        i++;
+    }
+    return order[i];
+}
+
+static void sort(struct rows *rows)
+{
+    for (size_t i = 0; i < rows->n; i++) {
+        char x[64], y[64];
+        size_t k = 0;
+        while (strcmp(row_model(&rows->at[i], x), row_model(&rows->at[k], y)) != 0) {
+            k++;
+        }
+        rows->at[i].network = k;
+        rows->at[i].place = i;
+    }
+    qsort(rows->at, rows->n, sizeof *rows->at, by_case);
+}
+
 nm_status rows_of(cJSON *document, const char *path, struct rows *rows, nm_error *err)
 {
     const cJSON *cases = cJSON_GetObjectItemCaseSensitive(document, "cases"), *row;
@@ -99,6 +131,7 @@ nm_status rows_of(cJSON *document, const char *path, struct rows *rows, nm_error
                         "model, batch, threads or items_per_second",
                         path);
     }
+    sort(rows);
     return NM_OK;
 }
 
@@ -133,14 +166,20 @@ const char *row_model(const struct row *row, char text[static 64])
     return text;
 }
 
-const char *row_case(const struct row *row, char text[static 96])
+const char *row_zeros_batch(const struct row *row, char text[static 96])
 {
     char zeros[32] = "";
     if (row->sparsity > 0.0) {
         snprintf(zeros, sizeof zeros, "%.4g %% zeros, ", 100.0 * row->sparsity);
     }
-    snprintf(text, 96, "%sbatch %lld, %d thread%s", zeros, (long long)row->batch, (int)row->threads,
-             row->threads == 1 ? "" : "s");
+    snprintf(text, 96, "%sbatch %lld", zeros, (long long)row->batch);
+    return text;
+}
+
+const char *row_case(const struct row *row, char text[static 96])
+{
+    const size_t n = strlen(row_zeros_batch(row, text));
+    snprintf(text + n, 96 - n, ", %d thread%s", (int)row->threads, row->threads == 1 ? "" : "s");
     return text;
 }
 
