@@ -13,6 +13,7 @@ static void note(int number)
 
 void interrupt_catch(void)
 {
+    /* poll returns all the same */
     struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);

@@ -3,6 +3,7 @@
 #include "examples/nmie/bench/matrix.h"
 
 #include "examples/nmie/bench/environment.h"
+#include "examples/nmie/interrupt.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -104,7 +105,7 @@ static nm_status run_shapes(struct matrix *m, const struct prep *prep, const cha
     for (size_t t = 0; t < m->threads.n; t++) {
         cpu_set_t cores;
         bool pinned = environment_cores((int)m->threads.at[t], &cores);
-        for (size_t b = 0; b < m->batches.n && !status && !process_interrupted(); b++) {
+        for (size_t b = 0; b < m->batches.n && !status && !interrupt_status(); b++) {
             struct contest c = {.settings = m->settings,
                                 .prep = prep,
                                 .folder = folder,
@@ -178,12 +179,12 @@ nm_status matrix_run(struct matrix *m, nm_error *err)
     const char *tmp = getenv("TMPDIR");
     nm_status status = NM_OK;
     snprintf(folder, sizeof folder, "%.3900s/nmie-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    process_catch_interrupts();
+    interrupt_catch();
     if (!mkdtemp(folder)) {
         return complain(err, NM_EIO, "%s: %s", folder, strerror(errno));
     }
     size_t n = m->n_models * m->n_sparsities;
-    for (size_t i = 0; i < n && (!status || n > 1) && !process_interrupted(); i++) {
+    for (size_t i = 0; i < n && (!status || n > 1) && !interrupt_status(); i++) {
         const char *name = m->models[i / m->n_sparsities];
         status = run_model(m, name, m->sparsities[i % m->n_sparsities], folder, err);
         if (status && n > 1) {
