@@ -19,13 +19,16 @@ static const char help[] =
     "resnet18, resnet50, vgg16, mobilenet_v1, mobilenet_v2 with made-up weights.\n"
     "\n"
     "  nmie bench builtin:resnet50 --sparsity 0.9 --compare\n"
+    "  nmie bench net.onnx --sparsity 0,0.8,fast.recipe --compare\n"
     "  nmie bench net.onnx -b 1,16,64 -t 1,2 --engine libnm,onnxruntime,openvino --html "
     "bench.html\n"
     "\n"
     "  -b, --batch N[,N]    batch sizes (default 1)\n"
     "  -t, --threads N[,N]  numbers of threads; one case for each pair\n"
     "  --sparsity S[,S]     first prune all layers but the first convolution and the classifier\n"
-    "                       to the share S of zeros, by magnitude; 0: as it is\n"
+    "                       to the share S of zeros, by magnitude; 0: as it is. S may be a recipe\n"
+    "                       (nmie prune --save-recipe): how fast its profile is, before anything\n"
+    "                       is pruned with care\n"
     "  --seconds S          how long to time each engine in each case (default 2)\n"
     "  --rounds N           in so many turns (default 5)\n"
     "  --shape CxHxW        an input's dims behind the batch where the model leaves them free\n"
@@ -86,20 +89,6 @@ static int list_option(struct args_list *list, const char *word)
     return args_ints(word, ',', 65536, list)
                ? GO_ON
                : usage(&cmd_bench, "'%s' is not a list of positive numbers", word);
-}
-
-static int sparsity_option(struct matrix *m, const char *word)
-{
-    size_t n = 1;
-    for (const char *p = word; (p = strchr(p, ',')); p++) {
-        n++;
-    }
-    bool good = n <= ARGS_LIST_MAX && args_doubles(word, n, m->sparsities);
-    for (size_t i = 0; i < n && good; i++) {
-        good = m->sparsities[i] >= 0.0 && m->sparsities[i] < 1.0;
-    }
-    m->n_sparsities = n;
-    return good ? GO_ON : usage(&cmd_bench, "--sparsity %s is not in [0,1)", word);
 }
 
 static int number_option(double *value, const char *name, const char *word)
@@ -188,7 +177,7 @@ static int one_option(struct bench *b, int code)
     case 't':
         return list_option(&b->matrix.threads, optarg);
     case OPT_SPARSITY:
-        return sparsity_option(&b->matrix, optarg);
+        return zeros_option(&b->matrix.zeros, &cmd_bench, optarg);
     case OPT_SECONDS:
         return number_option(&b->matrix.seconds, "seconds", optarg);
     case OPT_TIMEOUT:
@@ -225,7 +214,6 @@ static void defaults(struct bench *b)
     m->specs = b->specs;
     m->batches = (struct args_list){1, {1}};
     m->threads = (struct args_list){1, {threads ? threads : nm_default_threads()}};
-    m->n_sparsities = 1;
     m->seconds = 2.0;
     m->rounds = 5;
     m->timeout = 600.0;
@@ -337,6 +325,7 @@ static int run(int argc, char **argv)
     }
     rows_free(&rows);
     ledger_free(&b.matrix.ledger);
+    zeros_free(&b.matrix.zeros);
     for (size_t i = 0; i < b.matrix.n_specs; i++) {
         engine_free(&b.specs[i]);
     }

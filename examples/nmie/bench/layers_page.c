@@ -90,7 +90,9 @@ void layers_html(FILE *to, const void *context)
     fputs("<p>", to);
     markup_text(to, l->model);
     if (l->sparsity > 0.0) {
-        fprintf(to, ", pruned to %.4g %%", 100.0 * l->sparsity);
+        fputs(l->profile ? ", pruned by " : ", pruned", to);
+        markup_text(to, l->profile ? l->profile : "");
+        fprintf(to, " to %.4g %%", 100.0 * l->sparsity);
     }
     fprintf(to, ", batch %lld, %d thread%s: %.3f ms a run", (long long)l->batch,
             (int)l->own.last->threads, l->own.last->threads == 1 ? "" : "s", l->ms);

@@ -280,7 +280,7 @@ void page_csv(FILE *to, const void *context)
     const struct rows *rows = context;
     fputs("model,sparsity,batch,threads,engine,precision,items_per_second,ms,p90_ms,p99_ms,best_ms,"
           "spread,ratio,ratio_low,ratio_high,baseline,error,load_seconds,plan_seconds,"
-          "peak_rss_mib\r\n",
+          "peak_rss_mib,profile\r\n",
           to);
     for (size_t i = 0; i < rows->n; i++) {
         const struct row *r = &rows->at[i];
@@ -298,6 +298,8 @@ void page_csv(FILE *to, const void *context)
         for (size_t k = 0; k < sizeof more / sizeof *more; k++) {
             fprintf(to, isnan(more[k]) ? "," : ",%.6g", more[k]);
         }
+        fputc(',', to);
+        csv_text(to, r->profile ? r->profile : "");
         fputs("\r\n", to);
     }
 }

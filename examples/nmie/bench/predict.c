@@ -98,6 +98,9 @@ static cJSON *one_prediction(const struct row *row, const struct row *measured, 
     cJSON_AddStringToObject(p, "engine", row->engine);
     cJSON_AddBoolToObject(p, "predicted", true);
     cJSON_AddNumberToObject(p, "sparsity", row->sparsity);
+    if (row->profile) {
+        cJSON_AddStringToObject(p, "profile", row->profile);
+    }
     cJSON_AddNumberToObject(p, "batch", (double)row->batch);
     cJSON_AddNumberToObject(p, "threads", cores);
     cJSON_AddNumberToObject(p, "items_per_second", (double)row->batch / seconds);

@@ -13,7 +13,7 @@
 
 /* What a case has beside its contest. */
 struct rows_case {
-    const char *model;
+    const char *model, *profile; /* profile: a recipe's file name, NULL: none */
     double sparsity, prune_seconds;
 };
 
@@ -29,6 +29,7 @@ void rows_tell_skipped(struct json *j, const struct contest *c, const struct row
 struct row {
     size_t network, place; /* of its model and of itself, in the order in which they came */
     const char *model, *engine, *precision;
+    const char *profile; /* NULL: the same share in all layers */
     double sparsity;
     int64_t batch;
     int32_t threads;
@@ -64,9 +65,11 @@ void rows_free(struct rows *rows);
 const char *row_model(const struct row *row, char text[static 64]);
 /* "90 % zeros, batch 1, 2 threads": the case without its model and engine. */
 const char *row_case(const struct row *row, char text[static 96]);
+/* "none", "90 %" or "fast.recipe: 87.5 %". */
+const char *row_zeros(const struct row *row, char text[static 64]);
 /* "90 % zeros, batch 1": the case without its threads. */
 const char *row_zeros_batch(const struct row *row, char text[static 96]);
-/* The same model, sparsity, batch and threads. */
+/* The same model, zeros, batch and threads. */
 bool row_same_case(const struct row *a, const struct row *b);
 
 /* A number of a JSON object, NAN when it is not there. */
