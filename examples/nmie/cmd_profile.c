@@ -3,8 +3,8 @@
 #include "examples/nmie/args.h"
 #include "examples/nmie/bench/layers.h"
 #include "examples/nmie/bench/machine.h"
-#include "examples/nmie/bench/output.h"
 #include "examples/nmie/model_source.h"
+#include "examples/nmie/output.h"
 #include "examples/nmie/prune/zeros.h"
 #include "examples/nmie/stats.h"
 
@@ -22,7 +22,7 @@ static const char help[] =
     "  nmie profile net.onnx --html profile.html --trace profile.trace.json\n"
     "\n"
     "  -b, --batch N        the batch (default 1)\n"
-    "  --sparsity S         first prune to the share S of zeros, or by a recipe, as nmie bench does\n"
+    "  --sparsity S         first prune to the share S of zeros, or by a recipe, as bench does\n"
     "  --shape CxHxW        the dims behind the batch where the model leaves them free\n"
     "  --html FILE          a page: timeline, roofline, time by layer beside dense kernels, which\n"
     "                       are then run too\n"

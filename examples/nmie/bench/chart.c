@@ -237,14 +237,10 @@ void chart_svg(FILE *to, const struct chart *c, int y)
 {
     const int width = chart_width(c), height = chart_height(c);
     const double step = nice_step(largest(c)), top = step * ceil(largest(c) / step);
-    fprintf(to,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
-            "height=\"%d\" y=\"%d\" role=\"group\" aria-label=\"",
-            width, height, width, height, y);
-    markup_text(to, c->title);
-    fputs(", ", to);
-    markup_text(to, c->unit);
-    fprintf(to, "\"><rect class=\"paper\" width=\"%d\" height=\"%d\"/>", width, height);
+    char label[sizeof c->title + sizeof c->unit + 2];
+    snprintf(label, sizeof label, "%s, %s", c->title, c->unit);
+    markup_svg(to, width, height, y, "group", label);
+    fprintf(to, "<rect class=\"paper\" width=\"%d\" height=\"%d\"/>", width, height);
     fprintf(to, "<text class=\"t\" x=\"%d\" y=\"24\">", LEFT);
     markup_text(to, c->title);
     fputs("</text>\n", to);

@@ -4,7 +4,7 @@
 #ifndef NMIE_BENCH_CHART_H
 #define NMIE_BENCH_CHART_H
 
-#include "examples/nmie/bench/markup.h"
+#include "examples/nmie/markup.h"
 
 #include <stdbool.h>
 #include <stddef.h>

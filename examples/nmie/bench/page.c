@@ -18,9 +18,9 @@ static const char *digits(double value, const char *format, char text[static 32]
     return text;
 }
 
-static const char *ms(double value, char text[static 32])
+static void cell_ms(FILE *to, double value)
 {
-    return digits(value, value < 100.0 ? "%.3f" : "%.1f", text);
+    markup_cell_number(to, value < 100.0 ? "%.3f" : "%.1f", value);
 }
 
 static const char *interval(const struct row *r, char text[static 64])
@@ -32,26 +32,19 @@ static const char *interval(const struct row *r, char text[static 64])
     return text;
 }
 
-/* End tags of cells and rows are left out: HTML lets them be, and a page has thousands. */
-static void cell(FILE *to, const char *tag, const char *text)
-{
-    fprintf(to, "<%s>", tag);
-    markup_text(to, text);
-}
-
 static void table_row(FILE *to, const struct row *r)
 {
     char text[64];
-    cell(to, "th", r->engine);
-    cell(to, "td", digits(r->rate, "%.4g", text));
-    cell(to, "td", interval(r, text));
-    cell(to, "td", ms(r->ms, text));
-    cell(to, "td", ms(r->p90, text));
-    cell(to, "td", ms(r->p99, text));
-    cell(to, "td", digits(100.0 * r->spread, "%.1f", text));
-    cell(to, "td", digits(r->error, r->agrees ? "%.0e" : "! %.0e", text));
-    cell(to, "td", digits(r->load_seconds + r->plan_seconds, "%.2f", text));
-    cell(to, "td", digits(r->peak_mib, "%.0f", text));
+    markup_cell(to, "th", r->engine);
+    markup_cell_number(to, "%.4g", r->rate);
+    markup_cell(to, "td", interval(r, text));
+    cell_ms(to, r->ms);
+    cell_ms(to, r->p90);
+    cell_ms(to, r->p99);
+    markup_cell_number(to, "%.1f", 100.0 * r->spread);
+    markup_cell_number(to, r->agrees ? "%.0e" : "! %.0e", r->error);
+    markup_cell_number(to, "%.2f", r->load_seconds + r->plan_seconds);
+    markup_cell_number(to, "%.0f", r->peak_mib);
     fputc('\n', to);
 }
 
@@ -68,24 +61,25 @@ static void table_case(FILE *to, const struct row *const *shown, size_t n)
     }
 }
 
-static void table(FILE *to, const struct row *const *shown, size_t n, int number)
+static void table(FILE *to, const struct row *const *shown, size_t n, const char *name)
 {
     const char *baseline = NULL;
     for (size_t i = 0; i < n && !baseline; i++) {
         baseline = shown[i]->baseline;
     }
-    fprintf(to,
-            "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-labelledby=\"c%d\"><table>"
-            "<thead><tr><th>case<th class=\"l\">engine<th>items/s<th>relative to ",
-            number);
-    markup_text(to, baseline ? baseline : "-");
+    markup_table(to, name);
+    fputs("<th>case<th class=\"l\">engine<th>items/s<th>relative", to);
+    if (baseline) {
+        fputs(" to ", to);
+        markup_text(to, baseline);
+    }
     fputs("<th>median ms<th>p90<th>p99<th>spread %<th>error<th>load + plan s<th>MiB</thead>\n", to);
     for (size_t i = 0, end; i < n; i = end) {
         for (end = i + 1; end < n && row_same_case(shown[i], shown[end]); end++) {
         }
         table_case(to, &shown[i], end - i);
     }
-    fputs("</table></div>\n", to);
+    markup_table_end(to);
 }
 
 /* A sentence for each noisy case. */
@@ -131,10 +125,10 @@ static void prediction_case(FILE *to, const struct row *p, size_t n)
     markup_text(to, p->engine);
     for (size_t i = 0; i < n; i++) {
         fprintf(to, "%s<th>%d", i ? "<tr>" : "", (int)p[i].threads);
-        cell(to, "td", ms(p[i].ms, text));
-        cell(to, "td", digits(p[i].rate, "%.4g", text));
-        cell(to, "td", ms(json_number(p[i].json, "measured_ms"), text));
-        cell(to, "td", digits(100.0 * json_number(p[i].json, "off"), "%+.1f %%", text));
+        cell_ms(to, p[i].ms);
+        markup_cell_number(to, "%.4g", p[i].rate);
+        cell_ms(to, json_number(p[i].json, "measured_ms"));
+        markup_cell_number(to, "%+.1f %%", 100.0 * json_number(p[i].json, "off"));
         fputc('\n', to);
     }
 }
@@ -148,18 +142,21 @@ static void prediction_table(FILE *to, const struct rows *rows)
             "<h2>Predictions</h2><p class=\"soft\">Not measured: a model from the layers of a run "
             "on one thread, the memory's bandwidth and the cores' distance. Where so many cores "
             "could be measured, that time and how far off the prediction is stand beside "
-            "it.</p><div class=\"scroll\" tabindex=\"0\" role=\"region\" "
-            "aria-label=\"predictions\">"
-            "<table><thead><tr><th>case<th class=\"l\">cores<th>predicted ms<th>predicted items/s"
-            "<th>measured ms<th>off</thead>\n",
+            "it.</p>\n",
             to);
+        markup_table(to, "predictions");
+        fputs("<th>case<th class=\"l\">cores<th>predicted ms<th>predicted items/s<th>measured ms"
+              "<th>off</thead>\n",
+              to);
     }
     for (size_t i = 0, end; p && i < n; i = end) {
         for (end = i + 1; end < n && same_but_cores(&p[i], &p[end]); end++) {
         }
         prediction_case(to, &p[i], end - i);
     }
-    fputs(p && n ? "</table></div>\n" : "", to);
+    if (p && n) {
+        markup_table_end(to);
+    }
     free(p);
 }
 
@@ -202,7 +199,7 @@ static void draw_section(struct drawing *d, const struct chart *c, const struct 
     chart_svg(d->to, c, 0);
     fputs("</figure>\n", d->to);
     if (n) {
-        table(d->to, shown, n, d->number);
+        table(d->to, shown, n, c->title);
     }
     fputs("</section>\n", d->to);
     d->number++;
@@ -250,12 +247,7 @@ void page_svg(FILE *to, const void *context)
     const struct rows *rows = context;
     struct drawing d = {.to = to};
     each_panel(rows, &d, measure);
-    fprintf(to,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
-            "height=\"%d\"><style>\n",
-            d.width, d.y, d.width, d.y);
-    markup_chart_style(to);
-    fprintf(to, "</style><rect class=\"paper\" width=\"%d\" height=\"%d\"/>\n", d.width, d.y);
+    markup_svg_file(to, d.width, d.y, "inference speed");
     d.y = 0;
     each_panel(rows, &d, draw);
     fputs("</svg>\n", to);

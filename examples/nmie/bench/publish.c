@@ -2,9 +2,9 @@
 /* What happens to a result once it is there. */
 #include "examples/nmie/bench/publish.h"
 
-#include "examples/nmie/bench/output.h"
 #include "examples/nmie/bench/page.h"
 #include "examples/nmie/bench/predict.h"
+#include "examples/nmie/output.h"
 
 nm_status rows_merge(const char *const *paths, size_t n, struct rows *rows, nm_error *err)
 {

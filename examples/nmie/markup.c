@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The frame of all pages. */
-#include "examples/nmie/bench/markup.h"
+#include "examples/nmie/markup.h"
 
 #include <math.h>
 
@@ -90,6 +90,56 @@ void markup_begin(FILE *to, const char *title)
 void markup_end(FILE *to)
 {
     fputs("</main></body></html>\n", to);
+}
+
+void markup_svg(FILE *to, int width, int height, int y, const char *role, const char *label)
+{
+    fprintf(to,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
+            "height=\"%d\"",
+            width, height, width, height);
+    if (y > 0) {
+        fprintf(to, " y=\"%d\"", y);
+    }
+    fprintf(to, " role=\"%s\" aria-label=\"", role);
+    markup_text(to, label);
+    fputs("\">", to);
+}
+
+void markup_svg_file(FILE *to, int width, int height, const char *label)
+{
+    markup_svg(to, width, height, 0, "group", label);
+    fputs("<style>\n", to);
+    markup_chart_style(to);
+    fprintf(to, "</style><rect class=\"paper\" width=\"%d\" height=\"%d\"/>\n", width, height);
+}
+
+void markup_table(FILE *to, const char *label)
+{
+    fputs("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"", to);
+    markup_text(to, label);
+    fputs("\"><table><thead><tr>", to);
+}
+
+void markup_table_end(FILE *to)
+{
+    fputs("</table></div>\n", to);
+}
+
+void markup_cell(FILE *to, const char *tag, const char *text)
+{
+    fprintf(to, "<%s>", tag);
+    markup_text(to, text);
+}
+
+void markup_cell_number(FILE *to, const char *format, double value)
+{
+    fputs("<td>", to);
+    if (isnan(value)) {
+        fputc('-', to);
+    } else {
+        fprintf(to, format, value);
+    }
 }
 
 static void tell(FILE *to, const cJSON *environment, const char *key, const char *name)
