@@ -49,7 +49,8 @@ static const char help[] =
     "  --baseline NAME      whom the others' speed is compared with (default: the second engine)\n"
     "  --timeout S          an engine that is silent for so long hangs (default 600)\n"
     "  --predict-cores N,.. after measuring: what libnm would do on so many cores, a prediction\n"
-    "                       (docs/performance.md)\n"
+    "                       (docs/performance.md) from one thread, which -t must name; without -t\n"
+    "                       one thread and all are measured, and the error of the latter is shown\n"
     "  --from RESULT.json   measure nothing, take results of --json; several are put together\n"
     "  --html FILE, --svg FILE, --csv FILE   charts and tables, as one file that needs no other\n"
     "  --page FILE.md       puts tables between the marks <!-- bench --> and <!-- /bench -->, a\n"
@@ -210,14 +211,35 @@ static int one_option(struct bench *b, int code)
 static void defaults(struct bench *b)
 {
     struct matrix *m = &b->matrix;
-    int32_t threads = b->settings.session.threads;
     m->settings = &b->settings;
     m->specs = b->specs;
     m->batches = (struct args_list){1, {1}};
-    m->threads = (struct args_list){1, {threads ? threads : nm_default_threads()}};
     m->seconds = 2.0;
     m->rounds = 5;
     m->timeout = 600.0;
+}
+
+/* Threads where none were given: all that there are; for predictions also one, to predict from. */
+static int finish_threads(struct bench *b)
+{
+    struct args_list *t = &b->matrix.threads;
+    const bool predicts = b->publish.cores.n > 0, given = t->n > 0;
+    bool one = false;
+    if (!given) {
+        const int32_t all = b->settings.session.threads;
+        *t = (struct args_list){1, {all ? all : nm_default_threads()}};
+    }
+    for (size_t i = 0; i < t->n; i++) {
+        one = one || t->at[i] == 1;
+    }
+    if (!predicts || one || b->n_from > 0) {
+        return GO_ON;
+    }
+    if (given) {
+        return usage(&cmd_bench, "--predict-cores starts from one thread: add 1 to -t");
+    }
+    *t = (struct args_list){2, {1, t->at[0]}};
+    return GO_ON;
 }
 
 /* After the options: what follows from them. */
@@ -247,7 +269,7 @@ static int finish(struct bench *b, int argc, char **argv)
     b->publish.quiet = b->settings.json;
     b->publish.json = b->settings.json && (b->publish.cores.n > 0 || b->n_from > 0);
     settings_finish(&b->settings);
-    return GO_ON;
+    return finish_threads(b);
 }
 
 static int parse(int argc, char **argv, struct bench *b)

@@ -223,6 +223,32 @@ START_TEST(json_follows_its_schema)
 }
 END_TEST
 
+/* Without -t one thread and all that there are, so that a prediction stands beside a measurement.
+ */
+START_TEST(predictions_are_checked_by_what_can_be_measured)
+{
+    tool_call_with("NM_NUM_THREADS=2", 0,
+                   "bench %s --seconds 0.02 --rounds 3 --predict-cores 4 --json", relu_net());
+    cJSON *top = tool_json();
+    const cJSON *cases = cJSON_GetObjectItem(top, "cases"),
+                *p = cJSON_GetObjectItem(top, "predictions");
+    ck_assert_int_eq(cJSON_GetArraySize(cases), 2);
+    ck_assert_int_eq(cJSON_GetArraySize(p), 2);
+    const cJSON *two = cJSON_GetArrayItem(p, 0);
+    const double measured =
+        tool_number(cJSON_GetObjectItem(cJSON_GetArrayItem(cases, 1), "ms"), "median");
+    const double predicted = tool_number(cJSON_GetObjectItem(two, "ms"), "median");
+    ck_assert(tool_number(two, "threads") == 2.0 && tool_number(two, "measured_ms") == measured);
+    ck_assert(fabs(tool_number(two, "off") - (predicted / measured - 1.0)) < 1e-6);
+    const cJSON *error = cJSON_GetObjectItem(top, "prediction_error");
+    ck_assert(tool_number(error, "measured") == 1.0);
+    ck_assert(fabs(tool_number(error, "largest") - fabs(tool_number(two, "off"))) < 1e-9);
+    cJSON_Delete(top);
+    tool_call(0, "bench %s -t 1 --seconds 0.02 --predict-cores 4", relu_net());
+    ck_assert_ptr_nonnull(strstr(tool_out, "None was measured here too"));
+}
+END_TEST
+
 /* ---- profiles -------------------------------------------------------------------------------- */
 
 static const char *prunable_net(void)
@@ -317,6 +343,7 @@ START_TEST(bad_command_lines_are_refused)
     tool_call(2, "bench %s --rounds 0", net);
     tool_call(2, "bench %s --sparsity 0.5,1", net);
     tool_call(2, "bench %s --from x.json", net);
+    tool_call(2, "bench %s -t 2 --predict-cores 4", net);
     tool_call(2, "bench");
     tool_call(1, "bench --from /nowhere.json");
     tool_call(1, "bench --from %s", scratch_write("x.json", "{\"cases\": [{}]}", 15));
@@ -374,6 +401,7 @@ int main(void)
     tcase_add_test(t, commands_are_engines);
     tcase_add_test(t, commands_that_fail_are_lines);
     tcase_add_test(t, json_follows_its_schema);
+    tcase_add_test(t, predictions_are_checked_by_what_can_be_measured);
     tcase_add_test(t, shares_and_profiles_in_one_list);
     tcase_add_test(t, a_saved_recipe_is_a_profile);
     tcase_add_test(t, a_recipe_that_is_no_good_is_named);

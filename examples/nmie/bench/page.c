@@ -133,6 +133,20 @@ static void prediction_case(FILE *to, const struct row *p, size_t n)
     }
 }
 
+/* "1 of these was measured too", and how far off it is. */
+static void prediction_error(FILE *to, const struct rows *rows)
+{
+    const cJSON *e = cJSON_GetObjectItemCaseSensitive(rows->document, "prediction_error");
+    const double n = json_number(e, "measured");
+    if (n > 0.0) {
+        fprintf(to,
+                "%.0f measured too: predictions are off by %.1f %% in the mean, %.1f %% at most.",
+                n, 100.0 * json_number(e, "mean"), 100.0 * json_number(e, "largest"));
+    } else {
+        fputs("None was measured here too: how far off they are is not known.", to);
+    }
+}
+
 static void prediction_table(FILE *to, const struct rows *rows)
 {
     size_t n;
@@ -142,8 +156,10 @@ static void prediction_table(FILE *to, const struct rows *rows)
             "<h2>Predictions</h2><p class=\"soft\">Not measured: a model from the layers of a run "
             "on one thread, the memory's bandwidth and the cores' distance. Where so many cores "
             "could be measured, that time and how far off the prediction is stand beside "
-            "it.</p>\n",
+            "it. ",
             to);
+        prediction_error(to, rows);
+        fputs("</p>\n", to);
         markup_table(to, "predictions");
         fputs("<th>case<th class=\"l\">cores<th>predicted ms<th>predicted items/s<th>measured ms"
               "<th>off</thead>\n",
@@ -314,5 +330,7 @@ void page_predictions(FILE *to, const struct rows *rows)
                 digits(json_number(p[i].json, "measured_ms"), "%.3f", ms),
                 digits(100.0 * json_number(p[i].json, "off"), "%+.1f %%", off));
     }
+    prediction_error(to, rows);
+    fputc('\n', to);
     free(p);
 }

@@ -42,7 +42,10 @@ static nm_status predict(const struct publish *p, struct rows *rows, nm_error *e
 {
     const struct machine machine = predict_measure();
     nm_status status = predict_rows(rows, &p->cores, &machine, err);
-    if (!status && !p->quiet) {
+    const cJSON *found = cJSON_GetObjectItemCaseSensitive(rows->document, "predictions");
+    if (!status && cJSON_GetArraySize(found) == 0) {
+        say("nothing to predict from: it takes the layers of libnm on one thread (-t 1)");
+    } else if (!status && !p->quiet) {
         page_predictions(stdout, rows);
     }
     return status;
