@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/prune/search.h"
 
+#include "lib/base/log.h"
 #include "lib/prune/allocate.h"
 #include "lib/prune/judge.h"
 #include "lib/prune/random.h"
@@ -101,6 +102,19 @@ static nm_status prune_candidate(const struct searching *v, const int32_t *pick,
                                         .progress_from = progress[0],
                                         .progress_to = progress[1]};
     return nmi_prune_reconstruct(&job, err);
+}
+
+/* One line of log for each candidate that was really pruned. */
+static void tell(const struct searching *v, double ms, const struct nmi_verdict *verdict,
+                 const char *what)
+{
+    const struct nmi_log log = {v->s->options->log, v->s->options->log_user};
+    int32_t pruned = 0;
+    for (int32_t i = 0; i < v->n; i++) {
+        pruned += v->pick[i] > 0;
+    }
+    nmi_log(&log, 1, "prune: %d of %d layers, %.4g of %.4g ms, a drop of %.2f %%: %s", (int)pruned,
+            (int)v->n, ms, v->speed.dense_ms, 100 * verdict->drop, what);
 }
 
 /* The last candidate is the best so far. */
@@ -239,6 +253,7 @@ static nm_status search_speed(struct searching *v, struct candidate *best, doubl
     NMI_TRY(prune_candidate(v, v->pick, progress, best, err));
     keep_results(v);
     NMI_TRY(nmi_judge_run(v->judge, best->running, &verdict, err));
+    tell(v, goal, &verdict, "kept");
     *drop = verdict.drop;
     return NM_OK;
 }
@@ -255,6 +270,9 @@ static nm_status try_budget(struct searching *v, double budget, int32_t step, st
     nm_status status = prune_candidate(v, v->pick, progress, &c, err);
     status = status == NM_OK ? nmi_judge_run(v->judge, c.running, &verdict, err) : status;
     *passes = status == NM_OK && verdict.drop <= v->s->options->max_drop + 1e-12;
+    if (status == NM_OK) {
+        tell(v, reached + v->speed.other_ms, &verdict, *passes ? "kept" : "too much");
+    }
     if (*passes) {
         close_candidate(best);
         keep_results(v);
