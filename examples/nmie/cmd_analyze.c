@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* nmie analyze: what pruning would cost, layer by layer. */
-#include "examples/nmie/bench/output.h"
+#include "examples/nmie/output.h"
 #include "examples/nmie/interrupt.h"
 #include "examples/nmie/prune/analysis.h"
 #include "examples/nmie/prune/pruning.h"

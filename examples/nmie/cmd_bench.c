@@ -19,18 +19,22 @@ static const char help[] =
     "resnet18, resnet50, vgg16, mobilenet_v1, mobilenet_v2 with made-up weights.\n"
     "\n"
     "  nmie bench builtin:resnet50 --sparsity 0.9 --compare\n"
+    "  nmie bench net.onnx --sparsity 0,0.8,fast.recipe --compare\n"
     "  nmie bench net.onnx -b 1,16,64 -t 1,2 --engine libnm,onnxruntime,openvino --html "
     "bench.html\n"
     "\n"
     "  -b, --batch N[,N]    batch sizes (default 1)\n"
     "  -t, --threads N[,N]  numbers of threads; one case for each pair\n"
     "  --sparsity S[,S]     first prune all layers but the first convolution and the classifier\n"
-    "                       to the share S of zeros, by magnitude; 0: as it is\n"
+    "                       to the share S of zeros, by magnitude; 0: as it is. S may be a recipe\n"
+    "                       (nmie prune --save-recipe): how fast its profile is, before anything\n"
+    "                       is pruned with care\n"
     "  --seconds S          how long to time each engine in each case (default 2)\n"
     "  --rounds N           in so many turns (default 5)\n"
     "  --shape CxHxW        an input's dims behind the batch where the model leaves them free\n"
     "                       (builtin: 3xSxS makes the network for another size)\n"
-    "  --compare            libnm and libnm-dense, in one row\n"
+    "  --compare            libnm and libnm-dense, in one row. With --precision half both may round\n"
+    "                       to 16 bits: how far they are from float32 is reported, and no error\n"
     "  --engine NAME[=LIB]  engines, with commas or given again (default libnm): libnm, "
     "libnm-half,\n"
     "                       libnm-dense, onnxruntime, onnxruntime-cuda, openvino (float32),\n"
@@ -45,7 +49,8 @@ static const char help[] =
     "  --baseline NAME      whom the others' speed is compared with (default: the second engine)\n"
     "  --timeout S          an engine that is silent for so long hangs (default 600)\n"
     "  --predict-cores N,.. after measuring: what libnm would do on so many cores, a prediction\n"
-    "                       (docs/performance.md)\n"
+    "                       (docs/performance.md) from one thread, which -t must name; without -t\n"
+    "                       one thread and all are measured, and the error of the latter is shown\n"
     "  --from RESULT.json   measure nothing, take results of --json; several are put together\n"
     "  --html FILE, --svg FILE, --csv FILE   charts and tables, as one file that needs no other\n"
     "  --page FILE.md       puts tables between the marks <!-- bench --> and <!-- /bench -->, a\n"
@@ -86,20 +91,6 @@ static int list_option(struct args_list *list, const char *word)
     return args_ints(word, ',', 65536, list)
                ? GO_ON
                : usage(&cmd_bench, "'%s' is not a list of positive numbers", word);
-}
-
-static int sparsity_option(struct matrix *m, const char *word)
-{
-    size_t n = 1;
-    for (const char *p = word; (p = strchr(p, ',')); p++) {
-        n++;
-    }
-    bool good = n <= ARGS_LIST_MAX && args_doubles(word, n, m->sparsities);
-    for (size_t i = 0; i < n && good; i++) {
-        good = m->sparsities[i] >= 0.0 && m->sparsities[i] < 1.0;
-    }
-    m->n_sparsities = n;
-    return good ? GO_ON : usage(&cmd_bench, "--sparsity %s is not in [0,1)", word);
 }
 
 static int number_option(double *value, const char *name, const char *word)
@@ -188,7 +179,7 @@ static int one_option(struct bench *b, int code)
     case 't':
         return list_option(&b->matrix.threads, optarg);
     case OPT_SPARSITY:
-        return sparsity_option(&b->matrix, optarg);
+        return zeros_option(&b->matrix.zeros, &cmd_bench, optarg);
     case OPT_SECONDS:
         return number_option(&b->matrix.seconds, "seconds", optarg);
     case OPT_TIMEOUT:
@@ -220,15 +211,35 @@ static int one_option(struct bench *b, int code)
 static void defaults(struct bench *b)
 {
     struct matrix *m = &b->matrix;
-    int32_t threads = b->settings.session.threads;
     m->settings = &b->settings;
     m->specs = b->specs;
     m->batches = (struct args_list){1, {1}};
-    m->threads = (struct args_list){1, {threads ? threads : nm_default_threads()}};
-    m->n_sparsities = 1;
     m->seconds = 2.0;
     m->rounds = 5;
     m->timeout = 600.0;
+}
+
+/* Threads where none were given: all that there are; for predictions also one, to predict from. */
+static int finish_threads(struct bench *b)
+{
+    struct args_list *t = &b->matrix.threads;
+    const bool predicts = b->publish.cores.n > 0, given = t->n > 0;
+    bool one = false;
+    if (!given) {
+        const int32_t all = b->settings.session.threads;
+        *t = (struct args_list){1, {all ? all : nm_default_threads()}};
+    }
+    for (size_t i = 0; i < t->n; i++) {
+        one = one || t->at[i] == 1;
+    }
+    if (!predicts || one || b->n_from > 0) {
+        return GO_ON;
+    }
+    if (given) {
+        return usage(&cmd_bench, "--predict-cores starts from one thread: add 1 to -t");
+    }
+    *t = (struct args_list){2, {1, t->at[0]}};
+    return GO_ON;
 }
 
 /* After the options: what follows from them. */
@@ -258,7 +269,7 @@ static int finish(struct bench *b, int argc, char **argv)
     b->publish.quiet = b->settings.json;
     b->publish.json = b->settings.json && (b->publish.cores.n > 0 || b->n_from > 0);
     settings_finish(&b->settings);
-    return GO_ON;
+    return finish_threads(b);
 }
 
 static int parse(int argc, char **argv, struct bench *b)
@@ -337,6 +348,7 @@ static int run(int argc, char **argv)
     }
     rows_free(&rows);
     ledger_free(&b.matrix.ledger);
+    zeros_free(&b.matrix.zeros);
     for (size_t i = 0; i < b.matrix.n_specs; i++) {
         engine_free(&b.specs[i]);
     }

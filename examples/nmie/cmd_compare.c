@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* nmie compare: two results of nmie bench, case by case. */
 #include "examples/nmie/bench/compare.h"
-#include "examples/nmie/bench/output.h"
+#include "examples/nmie/output.h"
 
 #include <getopt.h>
 

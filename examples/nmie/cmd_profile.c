@@ -3,8 +3,9 @@
 #include "examples/nmie/args.h"
 #include "examples/nmie/bench/layers.h"
 #include "examples/nmie/bench/machine.h"
-#include "examples/nmie/bench/output.h"
 #include "examples/nmie/model_source.h"
+#include "examples/nmie/output.h"
+#include "examples/nmie/prune/zeros.h"
 #include "examples/nmie/stats.h"
 
 #include <getopt.h>
@@ -21,7 +22,7 @@ static const char help[] =
     "  nmie profile net.onnx --html profile.html --trace profile.trace.json\n"
     "\n"
     "  -b, --batch N        the batch (default 1)\n"
-    "  --sparsity S         first prune to the share S of zeros, as nmie bench does\n"
+    "  --sparsity S         first prune to the share S of zeros, or by a recipe, as bench does\n"
     "  --shape CxHxW        the dims behind the batch where the model leaves them free\n"
     "  --html FILE          a page: timeline, roofline, time by layer beside dense kernels, which\n"
     "                       are then run too\n"
@@ -36,6 +37,7 @@ struct view {
     struct settings settings;
     const char *html, *trace;
     struct source_shape shape;
+    struct zeros_list zeros; /* one, or none */
     struct layers layers;
 };
 
@@ -47,10 +49,7 @@ static int one_option(struct view *v, int code)
                    ? GO_ON
                    : usage(&cmd_profile, "-b %s is not a batch", optarg);
     case OPT_SPARSITY:
-        return args_double(optarg, &v->layers.sparsity) && v->layers.sparsity >= 0.0 &&
-                       v->layers.sparsity < 1.0
-                   ? GO_ON
-                   : usage(&cmd_profile, "--sparsity %s is not in [0,1)", optarg);
+        return zeros_option(&v->zeros, &cmd_profile, optarg);
     case OPT_SHAPE:
         return source_shape_parse(optarg, &v->shape)
                    ? GO_ON
@@ -81,6 +80,9 @@ static int parse(int argc, char **argv, struct view *v)
            (code = getopt_long(argc, argv, SETTINGS_SHORTS "b:", options, NULL)) != -1) {
         verdict = one_option(v, code);
     }
+    if (verdict == GO_ON && v->zeros.n > 1) {
+        return usage(&cmd_profile, "--sparsity: one share or recipe at a time");
+    }
     if (verdict == GO_ON && argc - optind != 1) {
         return usage(&cmd_profile, "expected one MODEL");
     }
@@ -95,9 +97,12 @@ static nm_status open_model(struct view *v, nm_model **model, nm_error *err)
 {
     double seconds;
     nm_status status = source_load(v->layers.model, &v->settings, &v->shape, model, &seconds, err);
-    return status || v->layers.sparsity == 0.0
-               ? status
-               : source_prune(model, v->layers.sparsity, &seconds, err);
+    const struct zeros *z = v->zeros.n ? &v->zeros.at[0] : NULL;
+    if (!status && z && zeros_wanted(z)) {
+        v->layers.profile = z->profile;
+        status = zeros_make(z, model, &v->layers.sparsity, &seconds, err);
+    }
+    return status;
 }
 
 /* Runs, and the clock's median of them; the profile sees those behind the warm-up. */
@@ -194,6 +199,7 @@ static int run(int argc, char **argv)
     profile_free(&v.layers.own);
     profile_free(&v.layers.dense);
     nm_model_free(model);
+    zeros_free(&v.zeros);
     settings_free(&v.settings);
     return code;
 }

@@ -68,21 +68,6 @@ nm_status source_load(const char *name, const struct settings *s, const struct s
     return status;
 }
 
-nm_status source_prune(nm_model **model, double sparsity, double *seconds, nm_error *err)
-{
-    nm_prune_options options = NM_PRUNE_OPTIONS_INIT;
-    nm_model *pruned;
-    double start = source_now();
-    options.sparsity = sparsity;
-    nm_status status = nm_model_prune(*model, &options, &pruned, err);
-    *seconds = source_now() - start;
-    if (!status) {
-        nm_model_free(*model);
-        *model = pruned;
-    }
-    return status;
-}
-
 nm_status source_bind(const nm_value_info *input, int64_t batch, const struct source_shape *shape,
                       nm_tensor *t, nm_error *err)
 {

@@ -22,10 +22,6 @@ bool source_shape_parse(const char *word, struct source_shape *shape);
 nm_status source_load(const char *name, const struct settings *s, const struct source_shape *shape,
                       nm_model **model, double *seconds, nm_error *err);
 
-/* Prunes by magnitude, all layers but the first convolution and the classifier; *model becomes the
- * pruned one. */
-nm_status source_prune(nm_model **model, double sparsity, double *seconds, nm_error *err);
-
 /* Type and dims of an input: a free first dimension becomes batch, free others come from shape
  * (without the batch). No memory is made. */
 nm_status source_bind(const nm_value_info *input, int64_t batch, const struct source_shape *shape,

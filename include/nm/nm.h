@@ -265,7 +265,7 @@ typedef struct nm_prune_options {
     const char *cache_file;     /* of measured times, as in nm_session_options */
     nm_progress_fn progress;    /* may be NULL */
     void *progress_user;
-    nm_log_fn log;
+    nm_log_fn log;              /* may be NULL: what became of each candidate that was tried */
     void *log_user;
 } nm_prune_options;
 #define NM_PRUNE_OPTIONS_INIT                                                                     \

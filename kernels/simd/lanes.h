@@ -140,8 +140,18 @@ INLINE V moved(const float *from, VI lanes, V fill)
     return BLEND(NEGATIVE(lanes), fill, PERMUTE(LD(from), lanes));
 }
 
-/* What is not full of row r of sub-image and frame, from the interior of the row that it comes from. */
-INLINE void frame_row(const struct frame *f, int32_t r, const float *in, float *out)
+/* A cell in planes `stride` floats apart: what it is made of is the same in all. */
+INLINE void frame_cell(const float *from, float *to, VI lanes, V fill, int planes, int64_t stride)
+{
+    for (int k = 0; k < planes; k++) {
+        ST(to + k * stride, moved(from + k * stride, lanes, fill));
+    }
+}
+
+/* What is not full of row r of sub-image and frame in some planes, from the interior of the row that
+ * it comes from. */
+INLINE void frame_row(const struct frame *f, int32_t r, const float *in, float *out, int planes,
+                      int64_t stride)
 {
     const struct nmi_layout *l = f->layout;
     const int64_t left = l->halo[1], right = left + f->full_cols;
@@ -150,26 +160,41 @@ INLINE void frame_row(const struct frame *f, int32_t r, const float *in, float *
     const V fill = f->fill; /* local copies: stores can't alias them */
     const struct line *col = f->col;
     for (int64_t c = 0; c < left; c++) {
-        ST(out + c * VL, moved(in + (col[c].from - left) * VL, ADDI(row, LDI(col[c].lane)), fill));
+        frame_cell(in + (col[c].from - left) * VL, out + c * VL, ADDI(row, LDI(col[c].lane)), fill,
+                   planes, stride);
     }
     if (r < l->halo[0] || r >= l->halo[0] + f->full_rows) {
         for (int64_t c = left; c < right; c++) {
-            ST(out + c * VL, moved(in + (c - left) * VL, row, fill));
+            frame_cell(in + (c - left) * VL, out + c * VL, row, fill, planes, stride);
         }
     }
     for (int64_t c = right; c < cols; c++) {
-        ST(out + c * VL, moved(in + (col[c].from - left) * VL, ADDI(row, LDI(col[c].lane)), fill));
+        frame_cell(in + (col[c].from - left) * VL, out + c * VL, ADDI(row, LDI(col[c].lane)), fill,
+                   planes, stride);
     }
 }
 
-/* Frame and surplus lanes of one plane. */
-INLINE void frame_fill(const struct frame *f, float *plane)
+/* Frame and surplus lanes of some planes. */
+INLINE void frame_fill_some(const struct frame *f, float *plane, int planes, int64_t stride)
 {
     const struct nmi_layout *l = f->layout;
     const int32_t rows = l->halo[0] + l->sub_h + l->halo[2];
     for (int32_t r = 0; r < rows; r++) {
         const float *in = plane + ((int64_t)f->row[r].from * l->pitch + l->halo[1]) * VL;
-        frame_row(f, r, in, plane + (int64_t)r * l->pitch * VL);
+        frame_row(f, r, in, plane + (int64_t)r * l->pitch * VL, planes, stride);
+    }
+}
+
+enum { FRAME_PLANES = 4 };
+
+INLINE void frame_fill(const struct frame *f, float *plane, int64_t planes)
+{
+    const int64_t stride = (int64_t)f->layout->plane * VL;
+    for (; planes >= FRAME_PLANES; planes -= FRAME_PLANES, plane += FRAME_PLANES * stride) {
+        frame_fill_some(f, plane, FRAME_PLANES, stride);
+    }
+    for (; planes > 0; planes--, plane += stride) {
+        frame_fill_some(f, plane, 1, stride);
     }
 }
 

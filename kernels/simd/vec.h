@@ -49,6 +49,8 @@ typedef __mmask16 VM;
 #define LD_MASK(p, m) _mm512_maskz_loadu_ps(m, p)
 #define ST_MASK(p, m, v) _mm512_mask_storeu_ps(p, m, v)
 #define PERMUTE(v, i) _mm512_permutexvar_ps(i, v)
+#define PERMUTE_MASK(old, m, v, i) _mm512_mask_permutexvar_ps(old, m, i, v)
+#define LANES_OF(bits) ((VM)(bits))
 #define GATHER(p, i) _mm512_i32gather_ps(i, p, 4)
 #define GATHER_MASK(old, p, i, m) _mm512_mask_i32gather_ps(old, m, i, p, 4)
 #define LD4(p) _mm512_broadcast_f32x4(_mm_loadu_ps(p)) /* four floats repeated */
@@ -96,6 +98,11 @@ typedef __m256 VM;
 #define LD_MASK(p, m) _mm256_maskload_ps(p, _mm256_castps_si256(m))
 #define ST_MASK(p, m, v) _mm256_maskstore_ps(p, _mm256_castps_si256(m), v)
 #define PERMUTE(v, i) _mm256_permutevar8x32_ps(v, i)
+#define PERMUTE_MASK(old, m, v, i) BLEND(m, old, PERMUTE(v, i))
+#define POWERS_ _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128)
+#define LANES_OF(bits)                                                                             \
+    _mm256_castsi256_ps(                                                                           \
+        _mm256_cmpeq_epi32(ANDI(SET1I((int32_t)(bits)), POWERS_), POWERS_))
 #define GATHER(p, i) _mm256_i32gather_ps(p, i, 4)
 #define GATHER_MASK(old, p, i, m) _mm256_mask_i32gather_ps(old, p, i, m, 4)
 #define LD4(p) _mm256_broadcast_ps((const __m128 *)(const void *)(p))

@@ -94,6 +94,13 @@ const nm_weight *nm_model_weight(const nm_model *model, size_t index)
     return index < nm_model_weights(model) ? &model->weights[index] : NULL;
 }
 
+/* What becomes of a copy of the file's graph. */
+static nm_status prepare(const void *model, struct nmi_graph *graph, nm_error *err)
+{
+    const struct nm_model *m = model;
+    return m->no_optimize ? NM_OK : nmi_optimize(graph, &m->limits, NULL, err);
+}
+
 /* From m->source on: optimise a copy, make the store. */
 static nm_status finish(struct nm_model *m, const nm_load_options *o, nm_error *err)
 {
@@ -249,8 +256,8 @@ static nm_status prune_source(const nm_model *model, const nm_prune_options *o, 
 {
     struct nmi_graph *optimised = NULL;
     NMI_TRY(optimise_mapped(model, o, &optimised, err));
-    nm_status status = nmi_prune(optimised, model->source, o, &pruned->source,
-                                 &pruned->prune_report, err);
+    const struct nmi_prune_job job = {optimised, model->source, o, {prepare, model}};
+    nm_status status = nmi_prune(&job, &pruned->source, &pruned->prune_report, err);
     nmi_graph_free(optimised);
     return status;
 }
@@ -265,7 +272,8 @@ nm_status nm_model_analyze(const nm_model *model, const nm_prune_options *option
     }
     NMI_TRY(copy_call(options, &call, error));
     NMI_TRY(optimise_mapped(model, &call.options, &optimised, error));
-    nm_status status = nmi_prune_analyze(optimised, model->source, &call.options, json, error);
+    const struct nmi_prune_job job = {optimised, model->source, &call.options, {prepare, model}};
+    nm_status status = nmi_prune_analyze(&job, json, error);
     nmi_graph_free(optimised);
     return status;
 }

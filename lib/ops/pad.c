@@ -175,10 +175,16 @@ struct padding {
     size_t size;
 };
 
+/* value: 8 bytes, of which size count. */
 static void fill(char *to, int64_t n, const void *value, size_t size)
 {
-    for (int64_t i = 0; i < n; i++) {
+    uint32_t word;
+    memcpy(&word, value, sizeof word);
+    for (int64_t i = 0; i < n && size != sizeof word; i++) {
         memcpy(to + (size_t)i * size, value, size);
+    }
+    for (int64_t i = 0; i < n && size == sizeof word; i++) {
+        memcpy(to + (size_t)i * sizeof word, &word, sizeof word); /* as vectors */
     }
 }
 

@@ -6,14 +6,15 @@
 
 /*
  * Why this order: folding leaves identities; the pad must be in its window before a
- * BatchNormalization may go into the convolution behind it; a residual needs a convolution that has
- * its scale and no activation yet, and the activation behind the sum comes last. Zero channels show
- * once bias and activation are in one node.
+ * BatchNormalization may go into the convolution behind it; a residual needs a convolution (a
+ * shortcut's too) that has its scale and no activation yet, and the activation behind the sum comes
+ * last. Zero channels show once bias and activation are in one node.
  */
 const struct nmi_pass nmi_passes[] = {
     {"infer", nmi_pass_infer, false}, {"fold", nmi_pass_fold, false},
     {"dead", nmi_pass_dead, false},   {"identity", nmi_pass_identity, false},
-    {"pad", nmi_pass_pad, false},     {"gemm", nmi_pass_gemm, false},
+    {"pad", nmi_pass_pad, false},     {"shortcut", nmi_pass_shortcut, true},
+    {"gemm", nmi_pass_gemm, false},
     {"norm", nmi_pass_norm, false},   {"bn", nmi_pass_bn, false},
     {"residual", nmi_pass_residual, false}, {"act", nmi_pass_act, false},
     {"zero", nmi_pass_zero, true},    {"dead", nmi_pass_dead, false},

@@ -55,6 +55,8 @@ nm_status nmi_pass_fold(struct nmi_graph *g, struct nmi_opt *o, nm_error *err);
 nm_status nmi_pass_identity(struct nmi_graph *g, struct nmi_opt *o, nm_error *err);
 /* Pad of a constant into the padding of the convolution or pooling behind it. */
 nm_status nmi_pass_pad(struct nmi_graph *g, struct nmi_opt *o, nm_error *err);
+/* Slice of every n-th row and column and Pad of zero channels: a 1x1 convolution. */
+nm_status nmi_pass_shortcut(struct nmi_graph *g, struct nmi_opt *o, nm_error *err);
 /* MatMul and an Add of a constant row: Gemm where it is of rank 2, else a MatMul of three inputs. */
 nm_status nmi_pass_gemm(struct nmi_graph *g, struct nmi_opt *o, nm_error *err);
 /* The pieces of a layer normalisation: LayerNormalization. */
@@ -119,6 +121,10 @@ const struct nmi_constant *nmi_opt_f32(const struct nmi_graph *g, int32_t v);
 /* The bounds of a Clip; false when one is computed. */
 bool nmi_opt_clip_bounds(const struct nmi_graph *g, const struct nmi_node *node, float *min,
                          float *max);
+/* What a Pad of a constant (float32, rank 3 or more) adds to each axis, none of it negative; false when
+ * that is computed. */
+bool nmi_opt_pads(const struct nmi_graph *g, const struct nmi_node *node, int64_t *begin,
+                  int64_t *end, float *value);
 /* The node that makes v gives nothing below zero (or NaN). */
 bool nmi_opt_never_negative(const struct nmi_graph *g, int32_t v);
 

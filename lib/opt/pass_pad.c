@@ -2,7 +2,7 @@
 /*
  * Pad of a constant along the spatial axes becomes padding of the window behind it: zero for a
  * convolution; zero for an average that counts its padding; for a maximum anything that cannot win.
- * The CIFAR networks' shortcuts pad channels: those stay.
+ * What pads channels is no padding of a window (pass_shortcut.c).
  */
 #include "lib/opt/pass.h"
 
@@ -41,27 +41,28 @@ static bool read_all(const struct nmi_graph *g, const struct nmi_node *node, int
     return true;
 }
 
-static bool read_pad(const struct nmi_graph *g, const struct nmi_node *node, struct pad *pad)
+bool nmi_opt_pads(const struct nmi_graph *g, const struct nmi_node *node, int64_t *begin,
+                  int64_t *end, float *value)
 {
     const struct nmi_pad_attrs *attrs = node->attrs;
-    int32_t rank = g->values[node->inputs[0]].rank;
+    const struct nmi_value *x = &g->values[node->inputs[0]];
+    if (attrs->mode != 0 || x->rank < 3 || x->type != NM_F32 ||
+        !read_all(g, node, x->rank, begin, end)) {
+        return false;
+    }
+    *value = node->n_inputs > 1 ? 0 : attrs->value;
+    const bool given = node->n_inputs > 2 && node->inputs[2] != NMI_NONE;
+    return !given || nmi_opt_scalar(g, node->inputs[2], value);
+}
+
+static bool read_pad(const struct nmi_graph *g, const struct nmi_node *node, struct pad *pad)
+{
     int64_t begin[NMI_MAX_DIMS], end[NMI_MAX_DIMS];
-    if (attrs->mode != 0 || rank < 3 || g->values[node->inputs[0]].type != NM_F32 ||
-        !read_all(g, node, rank, begin, end)) {
+    if (!nmi_opt_pads(g, node, begin, end, &pad->value) || begin[0] != 0 || end[0] != 0 ||
+        begin[1] != 0 || end[1] != 0) {
         return false;
     }
-    pad->value = attrs->value;
-    if (node->n_inputs > 1) {
-        pad->value = 0;
-    }
-    if (node->n_inputs > 2 && node->inputs[2] != NMI_NONE &&
-        !nmi_opt_scalar(g, node->inputs[2], &pad->value)) {
-        return false;
-    }
-    if (begin[0] != 0 || end[0] != 0 || begin[1] != 0 || end[1] != 0) {
-        return false;
-    }
-    int32_t spatial = rank - 2;
+    const int32_t spatial = g->values[node->inputs[0]].rank - 2;
     pad->pads.n = 2 * spatial;
     for (int32_t i = 0; i < spatial; i++) {
         pad->pads.v[i] = begin[2 + i];

@@ -385,7 +385,7 @@ nm_status nmi_plan_candidates(struct nmi_planner *p, nm_error *err)
     }
     p->any_sparse &= nmi_isa_lanes(p->options->isa) > 0;
     if (p->any_sparse) {
-        nmi_plan_frames(p);
+        NMI_TRY(nmi_plan_frames(p, err));
     }
     p->kinds = 1u << NMI_PLAIN | (p->any_sparse ? 1u << NMI_LANES : 0);
     for (int32_t i = 0; i < p->n_layers; i++) {

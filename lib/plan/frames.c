@@ -1,10 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames of values in LANES. Their sizes are settled before anything is timed, as if all that can
+ * Grids and frames of values in LANES. Their sizes are settled before anything is timed, as if all that can
  * run in LANES did: a frame too many costs little, and kernels are timed on the layouts they will
  * get. What a frame is filled with is settled by the choices that were made.
  */
 #include "lib/plan/planner.h"
+
+static const struct nmi_impl lanes = {.in_kind = NMI_LANES, .out_kind = NMI_LANES};
+
+/* ---- grids ---------------------------------------------------------------------------------- */
+
+static const struct nmi_grid *grid_of(const struct nmi_planner *p, int32_t h, int32_t w, int32_t ipv)
+{
+    for (int32_t i = 0; i < p->n_grids; i++) {
+        const struct nmi_grid *g = &p->grids[i];
+        if (g->h == h && g->w == w && g->ipv == ipv) {
+            return g;
+        }
+    }
+    return NULL;
+}
+
+struct nmi_layout nmi_plan_lanes(const struct nmi_planner *p, const struct nmi_image *image,
+                                 int32_t ipv, const int32_t halo[4])
+{
+    const int32_t vl = nmi_isa_lanes(p->options->isa);
+    const struct nmi_grid *g = grid_of(p, image->h, image->w, ipv);
+    return g != NULL ? nmi_layout_lanes(vl, image->h, image->w, g->gy, g->gx, halo)
+                     : nmi_layout_best(vl, image->h, image->w, ipv, halo);
+}
+
+/* The grid that the output of a layer with strides has is the input's too, where that is as good:
+ * as many vectors, of a width that tiles. A conversion less. */
+static void follow_stride(struct nmi_planner *p, const struct nmi_layer *layer)
+{
+    static const int32_t none[4] = {0, 0, 0, 0};
+    int32_t stride[2], halo[4];
+    if (!nmi_layer_window(layer, &lanes, stride, halo) || stride[0] * stride[1] == 1) {
+        return;
+    }
+    const int32_t ipv = nmi_layer_ipv(p, layer);
+    const struct nmi_tensor t = nmi_layer_tensor(p, layer, layer->node->inputs[0]);
+    const struct nmi_image x = nmi_tensor_image(&t);
+    const struct nmi_layout y = nmi_plan_lanes(p, &layer->out_image, ipv, none);
+    const struct nmi_layout want = nmi_layout_input(&y, stride[0], stride[1], none);
+    const struct nmi_layout best = nmi_layout_best(y.vl, x.h, x.w, ipv, none);
+    const struct nmi_layout same = nmi_layout_lanes(y.vl, x.h, x.w, y.gy, y.gx, none);
+    if (grid_of(p, x.h, x.w, ipv) == NULL && nmi_layout_same_lanes(&want, &same) &&
+        (int64_t)same.sub_h * same.sub_w == (int64_t)best.sub_h * best.sub_w &&
+        (same.sub_w % 4 == 0 || same.sub_w % 7 == 0)) {
+        p->grids[p->n_grids++] = (struct nmi_grid){x.h, x.w, ipv, y.gy, y.gx};
+    }
+}
+
+/* ---- frames --------------------------------------------------------------------------------- */
 
 static bool low_fill(const struct nmi_layer *layer)
 {
@@ -30,8 +79,6 @@ static bool lanes_possible(const struct nmi_planner *p, const struct nmi_layer *
     return layer->kind == NMI_KIND_POOL || layer->kind == NMI_KIND_ELTWISE ||
            layer->node->op == NMI_OP_Concat;
 }
-
-static const struct nmi_impl lanes = {.in_kind = NMI_LANES, .out_kind = NMI_LANES};
 
 /* The frame that a window layer needs around its first input under an implementation, when the maker
  * of that input uses the same lanes; false when it needs none. */
@@ -69,9 +116,18 @@ static bool unify(struct nmi_planner *p, const struct nmi_layer *layer)
     return changed;
 }
 
-void nmi_plan_frames(struct nmi_planner *p)
+nm_status nmi_plan_frames(struct nmi_planner *p, nm_error *err)
 {
     bool changed = true;
+    p->grids = nmi_arena_array(&p->arena, (size_t)p->n_layers, sizeof *p->grids);
+    if (p->grids == NULL) {
+        return nmi_fail_memory(err, (size_t)p->n_layers * sizeof *p->grids, "a plan");
+    }
+    for (int32_t i = p->n_layers - 1; i >= 0; i--) { /* from the smallest maps on */
+        if (lanes_possible(p, &p->layers[i])) {
+            follow_stride(p, &p->layers[i]);
+        }
+    }
     for (int32_t i = 0; i < p->n_layers; i++) {
         const struct nmi_layer *layer = &p->layers[i];
         int32_t halo[4] = {0, 0, 0, 0};
@@ -85,6 +141,7 @@ void nmi_plan_frames(struct nmi_planner *p)
             changed |= lanes_possible(p, &p->layers[i]) && unify(p, &p->layers[i]);
         }
     }
+    return NM_OK;
 }
 
 static bool nonnegative(const struct nmi_layer *layer)

@@ -24,8 +24,7 @@ struct nmi_layout nmi_impl_output(const struct nmi_planner *p, const struct nmi_
     }
     const struct nmi_tensor t = nmi_layer_tensor(p, layer, value);
     const struct nmi_image y = nmi_tensor_image(&t);
-    return nmi_layout_best(nmi_isa_lanes(p->options->isa), y.h, y.w, nmi_layer_ipv(p, layer),
-                           p->values[value].halo);
+    return nmi_plan_lanes(p, &y, nmi_layer_ipv(p, layer), p->values[value].halo);
 }
 
 /* Our depthwise kernel makes the frame itself, and is all that a dense depthwise layer has. */
@@ -66,7 +65,7 @@ static struct nmi_layout with_frame(const struct nmi_planner *p, const struct nm
     const struct nmi_tensor t = nmi_layer_tensor(p, layer, value);
     const struct nmi_image image = nmi_tensor_image(&t);
     const struct nmi_layout own =
-        nmi_layout_best(x->vl, image.h, image.w, nmi_layer_ipv(p, layer), p->values[value].halo);
+        nmi_plan_lanes(p, &image, nmi_layer_ipv(p, layer), p->values[value].halo);
     bool covers = nmi_layout_same_lanes(x, &own);
     for (int i = 0; i < 4; i++) {
         covers &= own.halo[i] >= halo[i];
@@ -90,13 +89,13 @@ struct nmi_layout nmi_impl_input(const struct nmi_planner *p, const struct nmi_l
     if (nmi_layer_window(layer, impl, stride, halo)) {
         const struct nmi_layout y = nmi_impl_output(p, layer, impl);
         const struct nmi_layout x = nmi_layout_input(&y, stride[0], stride[1], halo);
-        return layer->kind == NMI_KIND_CONV && frames_itself(layer, impl) ? x : with_frame(p, layer, layer->node->inputs[0], &x, halo);
+        return frames_itself(layer, impl)
+                   ? x
+                   : with_frame(p, layer, layer->node->inputs[0], &x, halo);
     }
     if (layer->kind == NMI_KIND_GPOOL) {
-        const struct nmi_image *x = &layer->desc.gpool.x;
         const int32_t *frame = p->values[layer->node->inputs[0]].halo;
-        return nmi_layout_best(nmi_isa_lanes(p->options->isa), x->h, x->w,
-                               nmi_layer_ipv(p, layer), frame);
+        return nmi_plan_lanes(p, &layer->desc.gpool.x, nmi_layer_ipv(p, layer), frame);
     }
     return nmi_impl_output(p, layer, impl);
 }

@@ -105,6 +105,11 @@ struct nmi_value_state {
     double convert[NMI_LAYOUTS * NMI_LAYOUTS]; /* choose.c: seconds from kind to kind; < 0 not known */
 };
 
+/* Maps of one size all have one grid of lanes, so that layers from one to the next need no other. */
+struct nmi_grid {
+    int32_t h, w, ipv, gy, gx;
+};
+
 struct nmi_planner {
     const struct nmi_network *net;
     const struct nmi_graph *graph;
@@ -119,6 +124,8 @@ struct nmi_planner {
     int32_t n_layers;
     int64_t batch;           /* images of the inputs; 1 when there is no batch */
     bool any_sparse;         /* some layer may run sparse: LANES are worth looking at */
+    struct nmi_grid *grids;  /* of those map sizes that do not have nmi_layout_best's */
+    int32_t n_grids;
     uint32_t kinds;          /* bit k: layout kind k is used by some convolution */
     int32_t late_area; /* layers behind the last map of more pixels run several images at a time; 0:
                           none do */
@@ -214,7 +221,10 @@ nm_status nmi_plan_fuse(struct nmi_planner *p, nm_error *err);
 void nmi_conv_pool_of(const struct nmi_pool_desc *pool, struct nmi_conv_pool *out);
 
 /* frames.c: sizes before anything is timed, fills once choices are made */
-void nmi_plan_frames(struct nmi_planner *p);
+nm_status nmi_plan_frames(struct nmi_planner *p, nm_error *err);
+/* frames.c: the lanes of an image between layers. */
+struct nmi_layout nmi_plan_lanes(const struct nmi_planner *p, const struct nmi_image *image,
+                                 int32_t ipv, const int32_t halo[4]);
 void nmi_plan_fills(struct nmi_planner *p);
 /* Some share of zeros, without which no sparse kernel has a chance. */
 bool nmi_enough_zeros(const struct nmi_layer *layer);

@@ -7,11 +7,24 @@
 
 #include <stdint.h>
 
-/* pick[n]: which of the m choices of each of n layers, so that the sum of error[layer][choice] is
- * least and that of time[layer][choice] at most `budget`, times rounded up to a thousandth of it.
- * *reached: the sum of times; more than budget when no choice fits: then each layer gets its fastest.
- */
-nm_status nmi_allocate(int32_t n, int32_t m, const double *error, const double *time, double budget,
-                       int32_t *pick, double *reached, nm_error *err);
+enum { NMI_MODES = 2 };
+
+/* n layers in the order in which they run, each with m choices. A choice has a mode: layers one
+ * behind the other with different ones (layouts, that is) cost `change` of the latter. */
+struct nmi_costs {
+    int32_t n, m;
+    const double *error, *time; /* [n][m] */
+    const uint8_t *mode;        /* [n][m], below NMI_MODES */
+    const double *change;       /* [n] */
+};
+
+/* What a profile takes. */
+double nmi_costs_time(const struct nmi_costs *costs, const int32_t *pick);
+
+/* pick[n]: which choices, so that the sum of errors is least and the time at most `budget`, times
+ * rounded up to a thousandth of it. *reached: the time; more than budget when no choice fits: then
+ * it is the least there is. */
+nm_status nmi_allocate(const struct nmi_costs *costs, double budget, int32_t *pick, double *reached,
+                       nm_error *err);
 
 #endif

@@ -5,12 +5,10 @@
 #include "lib/prune/linear.h"
 #include "lib/prune/solve.h"
 
+#include <math.h>
 #include <string.h>
 
-enum {
-    COLS_MAX = 4608,  /* of one Gram matrix: 512 channels x 3 x 3 */
-    COLS_BLOCK = 2048 /* of a block where there are more */
-};
+enum { COLS_BLOCK = 2048 }; /* of a block where there are too many for one Gram matrix */
 
 /* The weights as the layer applies them. */
 static void effective(const struct nmi_target *t, float *w)
@@ -74,6 +72,15 @@ static void load_block(const struct blocks *b)
     }
 }
 
+/* The block's share, such that the zeros of all blocks are those of the whole. */
+static double sparsity_of(const struct blocks *b)
+{
+    const double rows = b->whole->rows, share = b->whole->sparsity * rows;
+    const double before = floor(share * (double)b->from + 1e-6);
+    const double after = floor(share * (double)(b->from + b->count) + 1e-6);
+    return (after - before) / (rows * (double)b->count);
+}
+
 static nm_status solve_block(struct blocks *b, float *bias, nm_error *err)
 {
     const int64_t elems = b->whole->rows * b->count;
@@ -90,6 +97,7 @@ static nm_status solve_block(struct blocks *b, float *bias, nm_error *err)
     p.x = b->x;
     p.skip = b->rest;
     p.w0 = b->w_block;
+    p.sparsity = sparsity_of(b);
     p.shape.channels = (int32_t)(b->count / p.shape.taps);
     struct nmi_solution s = {.w = negative, .b = bias};
     status = status == NM_OK ? nmi_solve(&p, &s, err) : status;
@@ -120,8 +128,9 @@ static nm_status begin_rest(struct blocks *b, nm_error *err)
 static nm_status solve_blocks(const struct nmi_problem *whole, int64_t cols, float *w, float *bias,
                               nm_error *err)
 {
-    const int64_t channels = COLS_BLOCK / whole->shape.taps > 0 ? COLS_BLOCK / whole->shape.taps : 1;
-    const int64_t width = channels * whole->shape.taps;
+    const int64_t group = whole->pattern.b > 1 ? whole->pattern.b : 1; /* channels, not to be cut */
+    const int64_t groups = COLS_BLOCK / (whole->shape.taps * group);
+    const int64_t width = (groups > 0 ? groups : 1) * group * whole->shape.taps;
     struct blocks b = {.whole = whole, .cols = cols, .w = w};
     b.x = nmi_alloc((size_t)(whole->n * width) * sizeof *b.x);
     b.w_block = nmi_alloc((size_t)(whole->rows * width) * sizeof *b.w_block);
@@ -148,7 +157,7 @@ static nm_status fit_group(const struct nmi_layer_fit *fit, int32_t group, float
     struct nmi_problem p = problem_of(fit, group);
     float *w0 = w + (int64_t)group * t->rows * t->cols, *b0 = b + (int64_t)group * t->rows;
     p.b0 = b0;
-    if (t->cols > COLS_MAX && t->groups == 1) {
+    if (t->cols > NMI_GRAM_COLS && t->groups == 1) {
         *error = -1;
         return solve_blocks(&p, t->cols, w0, b0, err);
     }
@@ -262,7 +271,7 @@ nm_status nmi_layer_curve(const struct nmi_layer_fit *fit, bool keep, struct nmi
     nm_status status = w != NULL && b != NULL
                            ? NM_OK
                            : nmi_fail_memory(err, (size_t)t->info.elems * sizeof *w, "a layer");
-    const bool rough = t->cols > COLS_MAX;
+    const bool rough = t->cols > NMI_GRAM_COLS;
     if (status == NM_OK) {
         effective(t, w);
         nmi_target_bias(fit->targets, t, b);

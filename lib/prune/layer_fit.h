@@ -7,6 +7,9 @@
 #include "lib/prune/reconstruct.h"
 #include "lib/prune/sample.h"
 
+/* Inputs of a layer for which one Gram matrix is made: 512 channels x 3 x 3. */
+enum { NMI_GRAM_COLS = 4608 };
+
 struct nmi_layer_fit {
     const struct nmi_targets *targets;
     const struct nmi_target *target;

@@ -46,9 +46,9 @@ static nm_status check_method(const nm_prune_options *o, nm_error *err)
     return NM_OK;
 }
 
-static nm_status begin(struct pruning *p, const struct nmi_graph *optimised,
-                       const nm_prune_options *options, nm_error *err)
+static nm_status begin(struct pruning *p, const struct nmi_prune_job *job, nm_error *err)
 {
+    const nm_prune_options *options = job->options;
     NMI_TRY(check_method(options, err));
     p->options = *options;
     if (p->options.threads == 0) {
@@ -58,7 +58,7 @@ static nm_status begin(struct pruning *p, const struct nmi_graph *optimised,
     if (recipe) {
         NMI_TRY(nmi_recipe_parse(options->recipe, &p->arena, &p->recipe, err));
     }
-    NMI_TRY(nmi_targets_choose(optimised, &p->options, recipe ? &p->recipe : NULL, &p->arena,
+    NMI_TRY(nmi_targets_choose(job->optimised, &p->options, recipe ? &p->recipe : NULL, &p->arena,
                                &p->targets, err));
     p->results = nmi_arena_array(&p->arena, (size_t)p->targets.n + 1, sizeof *p->results);
     return p->results != NULL ? NM_OK
@@ -84,7 +84,7 @@ static bool searches(const nm_prune_options *o)
     return o->speedup > 0 || o->max_drop > 0;
 }
 
-static nm_status prune(struct pruning *p, const struct nmi_graph *source, struct nmi_graph **pruned,
+static nm_status prune(struct pruning *p, const struct nmi_prune_job *job, struct nmi_graph **pruned,
                        nm_error *err)
 {
     const nm_prune_options *o = &p->options;
@@ -92,25 +92,24 @@ static nm_status prune(struct pruning *p, const struct nmi_graph *source, struct
         p->results[k].error = -1;
     }
     if (searches(o)) {
-        const struct nmi_search search = {&p->targets, source, o, p->results};
+        const struct nmi_search search = {&p->targets, job->source, o, p->results, job->prepare};
         return nmi_prune_search(&search, pruned, &p->search, err);
     }
-    NMI_TRY(nmi_graph_copy(source, nmi_op_attr_bytes, pruned, err));
+    NMI_TRY(nmi_graph_copy(job->source, nmi_op_attr_bytes, pruned, err));
     return o->method == NM_PRUNE_RECONSTRUCT
                ? reconstruct(p, *pruned, err)
                : nmi_prune_magnitude(&p->targets, o->method == NM_PRUNE_MAGNITUDE_GLOBAL,
                                      o->sparsity, *pruned, err);
 }
 
-nm_status nmi_prune(const struct nmi_graph *optimised, const struct nmi_graph *source,
-                    const nm_prune_options *options, struct nmi_graph **pruned, const char **report,
+nm_status nmi_prune(const struct nmi_prune_job *job, struct nmi_graph **pruned, const char **report,
                     nm_error *err)
 {
     struct pruning p = {0};
     struct nmi_graph *g = NULL;
-    nm_status status = begin(&p, optimised, options, err);
+    nm_status status = begin(&p, job, err);
     if (status == NM_OK) {
-        status = prune(&p, source, &g, err);
+        status = prune(&p, job, &g, err);
     }
     if (status == NM_OK) {
         const struct nmi_prune_outcome outcome = {&p.targets, &p.options, p.results,
@@ -173,7 +172,7 @@ static nm_status find_errors(struct pruning *p, const struct nmi_graph *source,
     return status;
 }
 
-static nm_status analyse(struct pruning *p, const struct nmi_graph *source, char **json,
+static nm_status analyse(struct pruning *p, const struct nmi_prune_job *job, char **json,
                          nm_error *err)
 {
     struct nmi_tensor input = {0};
@@ -185,23 +184,22 @@ static nm_status analyse(struct pruning *p, const struct nmi_graph *source, char
         return nmi_fail_memory(err, sizeof *grid, "an analysis");
     }
     NMI_TRY(any_input(p, &input, err));
-    nm_status status =
-        nmi_speed_measure(&p->targets, source, &p->options, &input, &p->arena, &speed, err);
+    const struct nmi_timing timing = {&p->targets, job->source, &p->options, &input, job->prepare};
+    nm_status status = nmi_speed_measure(&timing, &p->arena, &speed, err);
     nmi_free(input.data);
     if (status == NM_OK && p->options.data != NULL) {
-        status = find_errors(p, source, grid, err);
+        status = find_errors(p, job->source, grid, err);
     }
     NMI_TRY(status);
     nmi_prune_report_analysis(&p->targets, &speed, p->options.data != NULL ? grid : NULL, &t);
     return nmi_text_take(&t, json, err);
 }
 
-nm_status nmi_prune_analyze(const struct nmi_graph *optimised, const struct nmi_graph *source,
-                            const nm_prune_options *options, char **json, nm_error *err)
+nm_status nmi_prune_analyze(const struct nmi_prune_job *job, char **json, nm_error *err)
 {
     struct pruning p = {0};
-    nm_status status = begin(&p, optimised, options, err);
-    status = status == NM_OK ? analyse(&p, source, json, err) : status;
+    nm_status status = begin(&p, job, err);
+    status = status == NM_OK ? analyse(&p, job, json, err) : status;
     nmi_arena_free(&p.arena);
     return status;
 }

@@ -339,7 +339,8 @@ static nm_status fit_layer(struct walk *w, const struct stop *s, const struct nm
 /* Multiply-adds of solving, as the progress counts them. */
 static double work_of(const struct nmi_target *t)
 {
-    return (double)t->cols * t->cols * ((double)samples_of(t) + 64.0 * t->rows) * t->groups + 1e8;
+    const int32_t side = t->cols < NMI_GRAM_COLS ? t->cols : NMI_GRAM_COLS;
+    return (double)t->cols * side * ((double)samples_of(t) + 64.0 * t->rows) * t->groups + 1e8;
 }
 
 static nm_status walk_layer(struct walk *w, int32_t index, nm_error *err)
@@ -418,6 +419,9 @@ static void refuse_layers(const struct nmi_reconstruct *job)
         const bool chosen = t->chosen;
         bool fixed_bias;
         const char *refused = nmi_write_back_refuse(&job->to, t, &fixed_bias);
+        if (t->pattern.kind == NMI_PATTERN_FILTER && t->cols > NMI_GRAM_COLS) {
+            refused = "whole filters of so many inputs are chosen by magnitude only";
+        }
         job->results[k] = (struct nmi_layer_result){.error = -1, .refused = chosen ? refused : NULL};
         t->chosen = chosen && refused == NULL;
         t->refit = t->refit && refused == NULL && follows && job->grid == NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/prune/search.h"
 
+#include "lib/base/log.h"
 #include "lib/prune/allocate.h"
 #include "lib/prune/judge.h"
 #include "lib/prune/random.h"
@@ -34,10 +35,17 @@ struct searching {
     int32_t *layer;   /* the chosen targets */
     int32_t n;
     double *weight, *error, *time; /* [n], [n][NMI_GRID] twice */
+    uint8_t *mode;                 /* [n][NMI_GRID] */
+    double *change;                /* [n] */
     int32_t *pick;                 /* [n] */
     struct nmi_tensor input; /* one item, for times */
     uint64_t random;
 };
+
+static struct nmi_timing timing_of(const struct searching *v)
+{
+    return (struct nmi_timing){v->targets, v->s->source, v->s->options, &v->input, v->s->prepare};
+}
 
 /* ---- candidates ----------------------------------------------------------------------------- */
 
@@ -103,6 +111,19 @@ static nm_status prune_candidate(const struct searching *v, const int32_t *pick,
     return nmi_prune_reconstruct(&job, err);
 }
 
+/* One line of log for each candidate that was really pruned. */
+static void tell(const struct searching *v, double ms, const struct nmi_verdict *verdict,
+                 const char *what)
+{
+    const struct nmi_log log = {v->s->options->log, v->s->options->log_user};
+    int32_t pruned = 0;
+    for (int32_t i = 0; i < v->n; i++) {
+        pruned += v->pick[i] > 0;
+    }
+    nmi_log(&log, 1, "prune: %d of %d layers, %.4g of %.4g ms, a drop of %.2f %%: %s", (int)pruned,
+            (int)v->n, ms, v->speed.dense_ms, 100 * verdict->drop, what);
+}
+
 /* The last candidate is the best so far. */
 static void keep_results(const struct searching *v)
 {
@@ -112,6 +133,11 @@ static void keep_results(const struct searching *v)
 }
 
 /* ---- weights of the errors ------------------------------------------------------------------ */
+
+static struct nmi_costs costs_of(const struct searching *v, const double *error)
+{
+    return (struct nmi_costs){v->n, NMI_GRID, error, v->time, v->mode, v->change};
+}
 
 static nm_status allocate(const struct searching *v, const double *weight, double budget,
                           int32_t *pick, double *reached, nm_error *err)
@@ -123,8 +149,8 @@ static nm_status allocate(const struct searching *v, const double *weight, doubl
     for (int32_t i = 0; i < v->n * NMI_GRID; i++) {
         error[i] = weight[i / NMI_GRID] * v->error[i];
     }
-    const nm_status status =
-        nmi_allocate(v->n, NMI_GRID, error, v->time, budget, pick, reached, err);
+    const struct nmi_costs costs = costs_of(v, error);
+    const nm_status status = nmi_allocate(&costs, budget, pick, reached, err);
     nmi_free(error);
     return status;
 }
@@ -190,27 +216,29 @@ static nm_status improve_weights(struct searching *v, double budget, nm_error *e
 
 /* ---- targets of the search ------------------------------------------------------------------ */
 
+/* All layers at one sparsity. */
 static double time_at(const struct searching *v, int32_t choice)
 {
-    double sum = 0;
+    const struct nmi_costs costs = costs_of(v, v->error);
     for (int32_t i = 0; i < v->n; i++) {
-        sum += v->time[i * NMI_GRID + choice];
+        v->pick[i] = choice;
     }
-    return sum;
+    return nmi_costs_time(&costs, v->pick);
 }
 
-/* The sum of layers' times is not the network's: layers that change between dense and sparse cost
- * conversions. So the budget follows what whole networks take. */
+/* The sum of layers' times is not the network's: a branch that joins another may cost conversions. So
+ * the budget follows what whole networks take. */
 static nm_status fit_budget(struct searching *v, double goal_ms, double *budget, nm_error *err)
 {
     const double least = time_at(v, NMI_GRID - 1);
+    const struct nmi_timing timing = timing_of(v);
     *budget = goal_ms - v->speed.other_ms;
     for (int i = 0; i < FITS; i++) {
         double reached, ms;
         *budget = *budget > least ? *budget : least * 1.001;
         NMI_TRY(allocate(v, v->weight, *budget, v->pick, &reached, err));
         set_targets(v, v->pick);
-        NMI_TRY(nmi_speed_profile(v->targets, v->s->source, v->s->options, &v->input, &ms, err));
+        NMI_TRY(nmi_speed_profile(&timing, &ms, err));
         if (ms <= goal_ms * 1.02 && ms >= goal_ms * 0.95) {
             return NM_OK;
         }
@@ -239,6 +267,7 @@ static nm_status search_speed(struct searching *v, struct candidate *best, doubl
     NMI_TRY(prune_candidate(v, v->pick, progress, best, err));
     keep_results(v);
     NMI_TRY(nmi_judge_run(v->judge, best->running, &verdict, err));
+    tell(v, goal, &verdict, "kept");
     *drop = verdict.drop;
     return NM_OK;
 }
@@ -255,6 +284,9 @@ static nm_status try_budget(struct searching *v, double budget, int32_t step, st
     nm_status status = prune_candidate(v, v->pick, progress, &c, err);
     status = status == NM_OK ? nmi_judge_run(v->judge, c.running, &verdict, err) : status;
     *passes = status == NM_OK && verdict.drop <= v->s->options->max_drop + 1e-12;
+    if (status == NM_OK) {
+        tell(v, reached + v->speed.other_ms, &verdict, *passes ? "kept" : "too much");
+    }
     if (*passes) {
         close_candidate(best);
         keep_results(v);
@@ -332,8 +364,10 @@ static nm_status make_tables(struct searching *v, nm_error *err)
     v->weight = nmi_arena_array(&v->arena, n, sizeof *v->weight);
     v->error = nmi_arena_array(&v->arena, n * NMI_GRID, sizeof *v->error);
     v->time = nmi_arena_array(&v->arena, n * NMI_GRID, sizeof *v->time);
+    v->mode = nmi_arena_array(&v->arena, n * NMI_GRID, sizeof *v->mode);
+    v->change = nmi_arena_array(&v->arena, n, sizeof *v->change);
     if (v->layer == NULL || v->pick == NULL || v->weight == NULL || v->error == NULL ||
-        v->time == NULL) {
+        v->time == NULL || v->mode == NULL || v->change == NULL) {
         return nmi_fail_memory(err, n * NMI_GRID * sizeof *v->time, "a profile");
     }
     for (int32_t k = 0; k < v->targets->n; k++) {
@@ -341,6 +375,8 @@ static nm_status make_tables(struct searching *v, nm_error *err)
         if (v->base[k].chosen) {
             memcpy(v->error + v->n * NMI_GRID, v->grid[k].error, sizeof v->grid[k].error);
             memcpy(v->time + v->n * NMI_GRID, v->speed.ms[k], sizeof v->speed.ms[k]);
+            memcpy(v->mode + v->n * NMI_GRID, v->speed.sparse[k], sizeof v->speed.sparse[k]);
+            v->change[v->n] = v->speed.change[k];
             v->layer[v->n++] = k;
         }
     }
@@ -377,7 +413,8 @@ static nm_status begin(struct searching *v, nm_error *err)
     NMI_TRY(check_parts(v, fixed, err));
     NMI_TRY(analyse(v, err));
     NMI_TRY(nmi_feed_read(&v->calibrate, 0, nmi_dim_known(fixed) ? fixed : 1, &v->input, err));
-    NMI_TRY(nmi_speed_measure(v->targets, v->s->source, o, &v->input, &v->arena, &v->speed, err));
+    const struct nmi_timing timing = timing_of(v);
+    NMI_TRY(nmi_speed_measure(&timing, &v->arena, &v->speed, err));
     const double most = QUICK_MS / v->speed.dense_ms;
     const struct nmi_feed quick = nmi_feed_of(judge, part,
                                               most < QUICK_LEAST  ? QUICK_LEAST
@@ -416,7 +453,8 @@ nm_status nmi_prune_search(const struct nmi_search *search, struct nmi_graph **p
         memcpy(search->results, v.told, (size_t)v.targets->n * sizeof *v.told);
         result->dense_ms = v.speed.dense_ms;
         result->judged = v.judged.items;
-        status = nmi_speed_of(best.running, search->options, false, &v.input, &result->ms, err);
+        const struct nmi_timing timing = timing_of(&v);
+        status = nmi_speed_of(&timing, best.source, false, &result->ms, err);
     }
     if (status == NM_OK) {
         *pruned = best.source;

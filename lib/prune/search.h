@@ -8,7 +8,7 @@
 #ifndef NM_PRUNE_SEARCH_H
 #define NM_PRUNE_SEARCH_H
 
-#include "lib/prune/reconstruct.h"
+#include "lib/prune/speed.h"
 
 struct nmi_search_result {
     double dense_ms, ms; /* of the dense network and of the outcome, one item */
@@ -22,6 +22,7 @@ struct nmi_search {
     const struct nmi_graph *source;
     const nm_prune_options *options;
     struct nmi_layer_result *results;
+    struct nmi_preparer prepare;
 };
 nm_status nmi_prune_search(const struct nmi_search *search, struct nmi_graph **pruned,
                            struct nmi_search_result *result, nm_error *err);

@@ -13,21 +13,25 @@ enum { RUNS = 15, WARM = 2 };
 
 /* A network that is run again and again on one input. */
 struct runner {
+    struct nmi_graph *graph; /* optimised */
     struct nmi_network network;
     struct nmi_session *session;
     nm_tensor in, *out;
     size_t n_out;
 };
 
-static nm_status open_runner(struct runner *r, const struct nmi_graph *graph,
-                             const nm_prune_options *options, bool dense,
-                             const struct nmi_tensor *input, nm_error *err)
+static nm_status open_runner(struct runner *r, const struct nmi_timing *timing,
+                             const struct nmi_graph *graph, bool dense, nm_error *err)
 {
+    const struct nmi_tensor *input = timing->input;
     nm_session_options o = NM_SESSION_OPTIONS_INIT;
-    o.threads = options->threads;
+    o.threads = timing->options->threads;
     o.dense = dense;
-    o.cache_file = options->cache_file;
-    *r = (struct runner){.network.graph = graph, .n_out = (size_t)graph->n_outputs};
+    o.cache_file = timing->options->cache_file;
+    *r = (struct runner){.n_out = (size_t)graph->n_outputs};
+    NMI_TRY(nmi_graph_copy(graph, nmi_op_attr_bytes, &r->graph, err));
+    NMI_TRY(timing->prepare.prepare(timing->prepare.context, r->graph, err));
+    r->network.graph = r->graph;
     r->in = (nm_tensor){.type = input->type, .rank = input->rank, .data = input->data};
     memcpy(r->in.dims, input->dims, sizeof r->in.dims);
     r->out = nmi_calloc(r->n_out + 1, sizeof *r->out);
@@ -43,6 +47,7 @@ static void close_runner(struct runner *r)
 {
     nmi_session_free(r->session);
     nmi_weights_free(r->network.weights);
+    nmi_graph_free(r->graph);
     nmi_free(r->out);
 }
 
@@ -61,146 +66,205 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-nm_status nmi_speed_of(const struct nmi_graph *graph, const nm_prune_options *options, bool dense,
-                       const struct nmi_tensor *input, double *ms, nm_error *err)
+static double median(double *values)
+{
+    qsort(values, RUNS, sizeof *values, by_size);
+    return values[RUNS / 2];
+}
+
+nm_status nmi_speed_of(const struct nmi_timing *timing, const struct nmi_graph *graph, bool dense,
+                       double *ms, nm_error *err)
 {
     struct runner r;
     double times[RUNS];
-    nm_status status = open_runner(&r, graph, options, dense, input, err);
+    nm_status status = open_runner(&r, timing, graph, dense, err);
     for (int i = -WARM; i < RUNS && status == NM_OK; i++) {
         status = run_once(&r, &times[i < 0 ? 0 : i], err);
     }
     close_runner(&r);
     if (status == NM_OK) {
-        qsort(times, RUNS, sizeof *times, by_size);
-        *ms = times[RUNS / 2];
+        *ms = median(times);
     }
     return status;
 }
 
 /* ---- by layer ------------------------------------------------------------------------------- */
 
-/* A copy of the source thinned by magnitude, and the network that runs with its weights. */
-struct thinned {
-    struct nmi_graph *source, *running;
-};
-
-static nm_status thin(const struct nmi_targets *targets, const struct nmi_graph *source,
-                      struct thinned *to, nm_error *err)
+/* A copy of the source thinned by magnitude. */
+static nm_status thin(const struct nmi_timing *timing, struct nmi_graph **thinned, nm_error *err)
 {
-    NMI_TRY(nmi_graph_copy(source, nmi_op_attr_bytes, &to->source, err));
-    NMI_TRY(nmi_graph_copy(targets->graph, nmi_op_attr_bytes, &to->running, err));
-    NMI_TRY(nmi_prune_magnitude(targets, false, 0, to->source, err));
-    struct nmi_graph *g = to->running;
-    for (int32_t k = 0; k < targets->n; k++) {
-        const struct nmi_weight_info *w = &targets->at[k].info;
-        if (targets->at[k].chosen) {
-            g->constants[g->values[w->value].constant].data =
-                nmi_graph_constant(to->source, w->constant->source)->data;
-        }
-    }
-    return NM_OK;
+    NMI_TRY(nmi_graph_copy(timing->source, nmi_op_attr_bytes, thinned, err));
+    return nmi_prune_magnitude(timing->targets, false, 0, *thinned, err);
 }
 
-static void thinned_free(struct thinned *t)
+nm_status nmi_speed_profile(const struct nmi_timing *timing, double *ms, nm_error *err)
 {
-    nmi_graph_free(t->running);
-    nmi_graph_free(t->source);
-}
-
-nm_status nmi_speed_profile(const struct nmi_targets *targets, const struct nmi_graph *source,
-                            const nm_prune_options *options, const struct nmi_tensor *input,
-                            double *ms, nm_error *err)
-{
-    struct thinned t = {0};
-    nm_status status = thin(targets, source, &t, err);
-    status = status == NM_OK ? nmi_speed_of(t.running, options, false, input, ms, err) : status;
-    thinned_free(&t);
+    struct nmi_graph *thinned = NULL;
+    nm_status status = thin(timing, &thinned, err);
+    status = status == NM_OK ? nmi_speed_of(timing, thinned, false, ms, err) : status;
+    nmi_graph_free(thinned);
     return status;
 }
 
-static double layer_ms(const struct nmi_plan *plan, const double *seconds, const char *node)
+/* Times of a network's layers, by target. */
+struct times {
+    double *computing, *converting, *map_bytes;
+    uint8_t *sparse;
+    double total; /* of the network */
+};
+
+static bool converts(const struct nmi_step *step)
+{
+    const bool frame = step->kind == NMI_STEP_KERNEL && step->kernel->kind == NMI_KIND_HALO;
+    return step->moves && !frame;
+}
+
+static double layer_ms(const struct nmi_plan *plan, const double *seconds, const char *node,
+                       bool conversions)
 {
     double sum = 0;
     for (int32_t s = 0; s < plan->n_steps; s++) {
-        if (strcmp(plan->layers[plan->steps[s].layer].node, node) == 0) {
+        const struct nmi_step *step = &plan->steps[s];
+        if (converts(step) == conversions && strcmp(plan->layers[step->layer].node, node) == 0) {
             sum += 1e3 * seconds[s];
         }
     }
     return sum;
 }
 
-/* Medians over some runs: ms of each target's layer, and of the whole behind them. */
-static nm_status time_layers(const struct nmi_targets *targets, struct runner *r, double *ms,
+/* How the layer of target k is run, and what it reads and writes. */
+static void describe(const struct nmi_targets *targets, const struct nmi_plan *plan, int32_t k,
+                     struct times *t)
+{
+    const char *node = nmi_target_node(targets, &targets->at[k]);
+    t->sparse[k] = 0;
+    t->map_bytes[k] = 0;
+    for (int32_t s = 0; s < plan->n_steps; s++) {
+        const struct nmi_step *step = &plan->steps[s];
+        const struct nmi_layer_note *note = &plan->layers[step->layer];
+        if (strcmp(note->node, node) == 0) {
+            t->map_bytes[k] = note->map_bytes;
+            t->sparse[k] |= step->kind == NMI_STEP_KERNEL && step->kernel->kind == NMI_KIND_SPCONV;
+        }
+    }
+}
+
+/* Medians over some runs. */
+static nm_status time_layers(const struct nmi_targets *targets, struct runner *r, struct times *t,
                              nm_error *err)
 {
-    const int32_t n = targets->n;
-    double *times = nmi_calloc(((size_t)n + 1) * RUNS, sizeof *times);
+    const size_t n = (size_t)targets->n;
+    double *all = nmi_calloc((2 * n + 1) * RUNS, sizeof *all), *whole = all + 2 * n * RUNS;
+    const struct nmi_plan *plan = NULL;
+    const double *seconds;
     nm_status status =
-        times != NULL ? NM_OK : nmi_fail_memory(err, (size_t)n * RUNS * sizeof *times, "times");
+        all != NULL ? NM_OK : nmi_fail_memory(err, n * RUNS * sizeof *all, "times");
     for (int i = -WARM; i < RUNS && status == NM_OK; i++) {
         const int at = i < 0 ? 0 : i;
-        status = run_once(r, &times[n * RUNS + at], err);
-        const double *seconds;
-        const struct nmi_plan *plan = nmi_session_plan(r->session, &seconds);
-        for (int32_t k = 0; status == NM_OK && k < n; k++) {
-            times[k * RUNS + at] = layer_ms(plan, seconds, nmi_target_node(targets, &targets->at[k]));
+        status = run_once(r, &whole[at], err);
+        plan = nmi_session_plan(r->session, &seconds);
+        for (size_t k = 0; status == NM_OK && k < 2 * n; k++) {
+            const char *node = nmi_target_node(targets, &targets->at[k / 2]);
+            all[k * RUNS + (size_t)at] = layer_ms(plan, seconds, node, k % 2);
         }
     }
-    for (int32_t k = 0; k <= n && status == NM_OK; k++) {
-        qsort(times + k * RUNS, RUNS, sizeof *times, by_size);
-        ms[k] = times[k * RUNS + RUNS / 2];
+    for (size_t k = 0; k < n && status == NM_OK; k++) {
+        t->computing[k] = median(all + 2 * k * RUNS);
+        t->converting[k] = median(all + (2 * k + 1) * RUNS);
+        describe(targets, plan, (int32_t)k, t);
     }
-    nmi_free(times);
+    t->total = status == NM_OK ? median(whole) : 0;
+    nmi_free(all);
     return status;
 }
 
-/* All chosen targets at one sparsity. */
-static nm_status time_grid(const struct nmi_targets *targets, const struct nmi_graph *source,
-                           const nm_prune_options *options, const struct nmi_tensor *input,
-                           double *ms, nm_error *err)
+/* At the targets' sparsities. */
+static nm_status time_profile(const struct nmi_timing *timing, struct times *t, nm_error *err)
 {
-    struct thinned t = {0};
+    struct nmi_graph *thinned = NULL;
     struct runner r = {0};
-    nm_status status = thin(targets, source, &t, err);
+    nm_status status = thin(timing, &thinned, err);
     if (status == NM_OK) {
-        status = open_runner(&r, t.running, options, false, input, err);
-        status = status == NM_OK ? time_layers(targets, &r, ms, err) : status;
+        status = open_runner(&r, timing, thinned, false, err);
+        status = status == NM_OK ? time_layers(timing->targets, &r, t, err) : status;
         close_runner(&r);
     }
-    thinned_free(&t);
+    nmi_graph_free(thinned);
     return status;
 }
 
-nm_status nmi_speed_measure(const struct nmi_targets *targets, const struct nmi_graph *source,
-                            const nm_prune_options *options, const struct nmi_tensor *input,
-                            struct nmi_arena *arena, struct nmi_speed *speed, nm_error *err)
+/* What a change of layouts costs, from a network whose layers are dense and sparse in turns: as its
+ * conversions take for the bytes of maps that they serve. */
+static void spread_changes(const struct nmi_targets *targets, const struct times *t, double *change)
+{
+    double ms = 0, bytes = 0;
+    for (int32_t k = 0; k < targets->n; k++) {
+        ms += t->converting[k];
+        bytes += t->converting[k] > 0 ? t->map_bytes[k] : 0;
+    }
+    for (int32_t k = 0; k < targets->n; k++) {
+        change[k] = bytes > 0 ? ms / bytes * t->map_bytes[k] : 0;
+    }
+}
+
+/* Column i of the grid. Noise apart, zeros never make a layer slower. */
+static void keep(const struct nmi_targets *targets, const struct times *t, int32_t i,
+                 struct nmi_speed *speed)
+{
+    double layers = 0;
+    for (int32_t k = 0; k < targets->n; k++) {
+        const bool slower = i > 0 && t->computing[k] > speed->ms[k][i - 1];
+        speed->ms[k][i] = slower ? speed->ms[k][i - 1] : t->computing[k];
+        speed->sparse[k][i] = slower ? speed->sparse[k][i - 1] : t->sparse[k];
+        layers += targets->at[k].chosen ? t->computing[k] : 0;
+    }
+    if (i == 0) {
+        speed->other_ms = t->total > layers ? t->total - layers : 0;
+    }
+}
+
+static nm_status begin(const struct nmi_targets *targets, struct nmi_arena *arena,
+                       struct nmi_speed *speed, struct times *t, nm_error *err)
 {
     const size_t n = (size_t)targets->n + 1;
-    double *ms = nmi_arena_array(arena, n, sizeof *ms);
-    struct nmi_targets uniform = {
-        targets->graph, nmi_arena_copy(arena, targets->at, n * sizeof *targets->at), targets->n};
+    double *reals = nmi_arena_array(arena, 4 * n, sizeof *reals);
     speed->ms = nmi_arena_array(arena, n, sizeof *speed->ms);
-    if (ms == NULL || speed->ms == NULL || uniform.at == NULL) {
+    speed->sparse = nmi_arena_array(arena, n, sizeof *speed->sparse);
+    t->sparse = nmi_arena_array(arena, n, sizeof *t->sparse);
+    if (reals == NULL || speed->ms == NULL || speed->sparse == NULL || t->sparse == NULL) {
         return nmi_fail_memory(err, n * sizeof *speed->ms, "times");
     }
-    NMI_TRY(nmi_speed_of(targets->graph, options, true, input, &speed->dense_ms, err));
-    for (int32_t i = 0; i < NMI_GRID; i++) {
+    speed->change = reals;
+    t->computing = reals + n;
+    t->converting = reals + 2 * n;
+    t->map_bytes = reals + 3 * n;
+    return NM_OK;
+}
+
+nm_status nmi_speed_measure(const struct nmi_timing *timing, struct nmi_arena *arena,
+                            struct nmi_speed *speed, nm_error *err)
+{
+    const struct nmi_targets *targets = timing->targets;
+    struct nmi_targets profile = *targets;
+    struct nmi_timing each = *timing;
+    struct times t;
+    each.targets = &profile;
+    profile.at = nmi_arena_copy(arena, targets->at, ((size_t)targets->n + 1) * sizeof *targets->at);
+    if (profile.at == NULL) {
+        return nmi_fail_memory(err, (size_t)targets->n * sizeof *targets->at, "times");
+    }
+    NMI_TRY(begin(targets, arena, speed, &t, err));
+    NMI_TRY(nmi_speed_of(timing, timing->source, true, &speed->dense_ms, err));
+    for (int32_t i = 0; i <= NMI_GRID; i++) { /* at last dense and sparse in turns */
         for (int32_t k = 0; k < targets->n; k++) {
-            uniform.at[k].sparsity = nmi_grid[i];
+            profile.at[k].sparsity = i < NMI_GRID ? nmi_grid[i] : k % 2 * nmi_grid[NMI_GRID - 1];
         }
-        NMI_TRY(nmi_prune_progress(options, 0.2, "timing", err));
-        NMI_TRY(time_grid(&uniform, source, options, input, ms, err));
-        double layers = 0;
-        for (int32_t k = 0; k < targets->n; k++) {
-            /* Noise apart, zeros never make a layer slower. */
-            const bool slower = i > 0 && ms[k] > speed->ms[k][i - 1];
-            speed->ms[k][i] = slower ? speed->ms[k][i - 1] : ms[k];
-            layers += targets->at[k].chosen ? ms[k] : 0;
-        }
-        if (i == 0) {
-            speed->other_ms = ms[targets->n] > layers ? ms[targets->n] - layers : 0;
+        NMI_TRY(nmi_prune_progress(timing->options, 0.2, "timing", err));
+        NMI_TRY(time_profile(&each, &t, err));
+        if (i < NMI_GRID) {
+            keep(targets, &t, i, speed);
         }
     }
+    spread_changes(targets, &t, speed->change);
     return NM_OK;
 }

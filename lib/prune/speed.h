@@ -5,25 +5,39 @@
 
 #include "lib/prune/reconstruct.h"
 
+/* What is done to a copy of a file's graph before it runs, such as all passes. */
+struct nmi_preparer {
+    nm_status (*prepare)(const void *context, struct nmi_graph *graph, nm_error *err);
+    const void *context;
+};
+
+/* What is timed. input: one item or a few. */
+struct nmi_timing {
+    const struct nmi_targets *targets;
+    const struct nmi_graph *source;
+    const nm_prune_options *options;
+    const struct nmi_tensor *input;
+    struct nmi_preparer prepare;
+};
+
 struct nmi_speed {
     double dense_ms;        /* the network without sparse kernels */
     double other_ms;        /* what is not a chosen target */
-    double (*ms)[NMI_GRID]; /* by target, never rising */
+    double (*ms)[NMI_GRID]; /* by target, never rising; without conversions */
+    uint8_t (*sparse)[NMI_GRID]; /* 1: by a kernel with a layout of its own */
+    double *change;         /* by target: to bring its input from the one layout to the other, ms */
 };
 
-/* ms lies in the arena. Weights are thinned by magnitude, by each target's own pattern: the time does
- * not depend on which ones go. input: one item or a few. */
-nm_status nmi_speed_measure(const struct nmi_targets *targets, const struct nmi_graph *source,
-                            const nm_prune_options *options, const struct nmi_tensor *input,
-                            struct nmi_arena *arena, struct nmi_speed *speed, nm_error *err);
+/* The arrays lie in the arena. Weights are thinned by magnitude, by each target's own pattern: the time
+ * does not depend on which ones go. */
+nm_status nmi_speed_measure(const struct nmi_timing *timing, struct nmi_arena *arena,
+                            struct nmi_speed *speed, nm_error *err);
 
 /* The whole network at the targets' sparsities, thinned by magnitude, in ms: median. */
-nm_status nmi_speed_profile(const struct nmi_targets *targets, const struct nmi_graph *source,
-                            const nm_prune_options *options, const struct nmi_tensor *input,
-                            double *ms, nm_error *err);
+nm_status nmi_speed_profile(const struct nmi_timing *timing, double *ms, nm_error *err);
 
-/* One run of this graph, in ms: median. */
-nm_status nmi_speed_of(const struct nmi_graph *graph, const nm_prune_options *options, bool dense,
-                       const struct nmi_tensor *input, double *ms, nm_error *err);
+/* One run of this form of the source, in ms: median. */
+nm_status nmi_speed_of(const struct nmi_timing *timing, const struct nmi_graph *graph, bool dense,
+                       double *ms, nm_error *err);
 
 #endif

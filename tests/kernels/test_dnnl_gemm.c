@@ -8,9 +8,12 @@
 
 #include <check.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
+#include <time.h>
 
 static size_t matrices(int64_t batch, int64_t stride, int64_t size)
 {
@@ -215,6 +218,66 @@ START_TEST(create_without_memory_refused)
 }
 END_TEST
 
+static char *stack_mark;
+static volatile sig_atomic_t ticks, astray;
+
+static void tick(int number)
+{
+    char here;
+    (void)number;
+    ticks++;
+    astray |= &here > stack_mark || &here < stack_mark - (1 << 20);
+}
+
+static void run_for_a_while(const struct nmi_gemm_desc *d, float *memory)
+{
+    union nmi_desc desc;
+    struct nmi_dnnl *o = NULL;
+    memset(&desc, 0, sizeof desc);
+    desc.gemm = *d;
+    ck_assert_int_eq(nmi_dnnl_create(NMI_KIND_GEMM, &desc, NMI_DNNL_DIRECT, &o, NULL), NM_OK);
+    const size_t packed = nmi_dnnl_packed_bytes(o), scratch = nmi_dnnl_scratch_bytes(o);
+    const struct nmi_kargs args = {.x = memory,
+                                   .w = memory,
+                                   .y = memory + (1 << 18),
+                                   .packed = packed ? nmi_calloc(packed, 1) : NULL,
+                                   .scratch = nmi_calloc(scratch + 1, 1)};
+    for (clock_t end = clock() + CLOCKS_PER_SEC / 100; clock() < end;) {
+        ck_assert_int_eq(nmi_dnnl_run(o, &args), NM_OK);
+    }
+    nmi_free((void *)args.packed);
+    nmi_free(args.scratch);
+    nmi_dnnl_free(o);
+}
+
+/* oneDNN's plain sgemm keeps its stack pointer in a buffer, where the frame of a caller's signal
+ * handler does harm (kernels/dnnl/sgemm.c); what layers run must not. */
+START_TEST(signals_find_the_stack_where_it_was)
+{
+    const int64_t sizes[][3] = {{1, 300, 500}, {5, 300, 500}, {200, 200, 200}};
+    struct sigaction action = {.sa_handler = tick, .sa_flags = SA_RESTART}, old;
+    const struct itimerval fast = {{0, 100}, {0, 100}}, off = {{0, 0}, {0, 0}};
+    char here;
+    float *memory = nmi_calloc(1 << 19, sizeof *memory);
+    stack_mark = &here;
+    sigaction(SIGALRM, &action, &old);
+    setitimer(ITIMER_REAL, &fast, NULL);
+    for (int i = 0; i < 24; i++) {
+        const int64_t *size = sizes[i / 8];
+        struct nmi_gemm_desc d = product(1, size[0], size[2], size[1]);
+        d.trans_a = i & 1;
+        d.trans_b = i & 2;
+        d.const_b = i & 4;
+        run_for_a_while(&d, memory);
+    }
+    setitimer(ITIMER_REAL, &off, NULL);
+    sigaction(SIGALRM, &old, NULL);
+    nmi_free(memory);
+    ck_assert_int_gt(ticks, 0);
+    ck_assert_int_eq(astray, 0);
+}
+END_TEST
+
 int main(void)
 {
     dc_start("dnnl_gemm");
@@ -228,6 +291,7 @@ int main(void)
     tcase_add_test(tc, gemm_alpha_without_constant_or_empty_refused);
     tcase_add_test(tc, pack_key_equal_formats_equal);
     tcase_add_test(tc, create_without_memory_refused);
+    tcase_add_test(tc, signals_find_the_stack_where_it_was);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

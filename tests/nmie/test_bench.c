@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* nmie bench beside other engines: a fake library that is good, wrong, refuses, crashes or hangs.
  */
+#include "examples/nmie/slurp.h"
 #include "lib/base/mem.h"
 #include "tests/nmie/tool.h"
 #include "tests/support/onnx_build.h"
 #include "tests/support/scratch.h"
+#include "tests/support/small_net.h"
 
 #include <check.h>
 #include <math.h>
@@ -221,6 +223,116 @@ START_TEST(json_follows_its_schema)
 }
 END_TEST
 
+/* Without -t one thread and all that there are, so that a prediction stands beside a measurement.
+ */
+START_TEST(predictions_are_checked_by_what_can_be_measured)
+{
+    tool_call_with("NM_NUM_THREADS=2", 0,
+                   "bench %s --seconds 0.02 --rounds 3 --predict-cores 4 --json", relu_net());
+    cJSON *top = tool_json();
+    const cJSON *cases = cJSON_GetObjectItem(top, "cases"),
+                *p = cJSON_GetObjectItem(top, "predictions");
+    ck_assert_int_eq(cJSON_GetArraySize(cases), 2);
+    ck_assert_int_eq(cJSON_GetArraySize(p), 2);
+    const cJSON *two = cJSON_GetArrayItem(p, 0);
+    const double measured =
+        tool_number(cJSON_GetObjectItem(cJSON_GetArrayItem(cases, 1), "ms"), "median");
+    const double predicted = tool_number(cJSON_GetObjectItem(two, "ms"), "median");
+    ck_assert(tool_number(two, "threads") == 2.0 && tool_number(two, "measured_ms") == measured);
+    ck_assert(fabs(tool_number(two, "off") - (predicted / measured - 1.0)) < 1e-6);
+    const cJSON *error = cJSON_GetObjectItem(top, "prediction_error");
+    ck_assert(tool_number(error, "measured") == 1.0);
+    ck_assert(fabs(tool_number(error, "largest") - fabs(tool_number(two, "off"))) < 1e-9);
+    cJSON_Delete(top);
+    tool_call(0, "bench %s -t 1 --seconds 0.02 --predict-cores 4", relu_net());
+    ck_assert_ptr_nonnull(strstr(tool_out, "None was measured here too"));
+}
+END_TEST
+
+/* ---- profiles -------------------------------------------------------------------------------- */
+
+static const char *prunable_net(void)
+{
+    size_t size;
+    void *bytes = small_net("N,3,8,8", &size);
+    const char *path = scratch_write("small.onnx", bytes, size);
+    nmi_free(bytes);
+    return path;
+}
+
+static const char *recipe(const char *file, const char *text)
+{
+    return scratch_write(file, text, strlen(text));
+}
+
+/* The share of zeros of each row, and the profile where there is one. */
+START_TEST(shares_and_profiles_in_one_list)
+{
+    const char *net = prunable_net(), *page = scratch_path("profiles.html");
+    const char *fast = recipe("fast.recipe", "nm-recipe 1\nlayer mid* 0.5\nlayer point* 0.75\n");
+    const double mid = 2304, point = 128,
+                 shares[] = {0.0, 0.8, (0.5 * mid + 0.75 * point) / (mid + point)};
+    tool_call(0, BENCH "--sparsity 0,0.8,%s --compare --html %s --csv %s", net, fast, page,
+              scratch_path("profiles.csv"));
+    cJSON *top = tool_json();
+    const cJSON *cases = cJSON_GetObjectItem(top, "cases");
+    ck_assert_int_eq(cJSON_GetArraySize(cases), 3);
+    for (int i = 0; i < 3; i++) {
+        const cJSON *row = cJSON_GetArrayItem(cases, i),
+                    *profile = cJSON_GetObjectItem(row, "profile");
+        check_row(row);
+        ck_assert(fabs(tool_number(row, "sparsity") - shares[i]) < 1e-9);
+        ck_assert(tool_number(cJSON_GetObjectItem(row, "compare"), "max_rel") < 1e-4);
+        ck_assert(i == 2 ? strcmp(profile->valuestring, "fast.recipe") == 0 : !profile);
+    }
+    cJSON_Delete(top);
+    struct slurp file;
+    ck_assert_int_eq(slurp_read(page, 1 << 20, &file, NULL), NM_OK);
+    ck_assert_ptr_nonnull(strstr((const char *)file.bytes, "fast.recipe: 51.32 % zeros, batch 2"));
+    slurp_free(&file);
+    ck_assert_int_eq(slurp_read(scratch_path("profiles.csv"), 1 << 20, &file, NULL), NM_OK);
+    ck_assert_ptr_nonnull(strstr((const char *)file.bytes, ",fast.recipe\r\n"));
+    slurp_free(&file);
+    tool_call(0, "profile %s -t 1 --fixed-plan --sparsity %s --json", net, fast);
+    top = tool_json();
+    ck_assert_str_eq(cJSON_GetObjectItem(top, "profile")->valuestring, "fast.recipe");
+    ck_assert(fabs(tool_number(top, "sparsity") - shares[2]) < 1e-9);
+    cJSON_Delete(top);
+}
+END_TEST
+
+/* What prune saved is what bench takes. */
+START_TEST(a_saved_recipe_is_a_profile)
+{
+    const char *net = prunable_net(), *saved = scratch_path("saved.recipe");
+    tool_call(0, "prune %s -o %s --sparsity 0.75 --save-recipe %s", net, scratch_path("out.onnx"),
+              saved);
+    tool_call(0, BENCH "--sparsity %s", net, saved);
+    cJSON *top = tool_json();
+    ck_assert_str_eq(cJSON_GetObjectItem(top, "profile")->valuestring, "saved.recipe");
+    ck_assert(fabs(tool_number(top, "sparsity") - 0.75) < 1e-2);
+    cJSON_Delete(top);
+}
+END_TEST
+
+START_TEST(a_recipe_that_is_no_good_is_named)
+{
+    const char *net = prunable_net(), *bad = recipe("bad.recipe", "nm-recipe 1\nlayer mid* much\n");
+    tool_call(1, BENCH "--sparsity 0.5,/nowhere.recipe", net);
+    ck_assert_ptr_nonnull(strstr(tool_said, "/nowhere.recipe: No such file"));
+    tool_call(1, BENCH "--sparsity %s", net, bad);
+    ck_assert_ptr_nonnull(
+        strstr(tool_said, "bad.recipe: recipe: line 2: 'much' is not a sparsity"));
+    tool_call(1, BENCH "--sparsity 0.5,%s", net, bad); /* the other one is measured */
+    ck_assert_ptr_nonnull(strstr(tool_said, "bad.recipe: recipe: line 2"));
+    cJSON_Delete(tool_json());
+    tool_call(1, BENCH "--sparsity %s", net, scratch_write("nul.recipe", "nm\0", 3));
+    ck_assert_ptr_nonnull(strstr(tool_said, "nul.recipe: is not a text"));
+    tool_call(2, BENCH "--sparsity 0.5,", net);
+    tool_call(2, "profile %s --sparsity 0.5,0.8", net);
+}
+END_TEST
+
 START_TEST(bad_command_lines_are_refused)
 {
     const char *net = relu_net();
@@ -231,6 +343,7 @@ START_TEST(bad_command_lines_are_refused)
     tool_call(2, "bench %s --rounds 0", net);
     tool_call(2, "bench %s --sparsity 0.5,1", net);
     tool_call(2, "bench %s --from x.json", net);
+    tool_call(2, "bench %s -t 2 --predict-cores 4", net);
     tool_call(2, "bench");
     tool_call(1, "bench --from /nowhere.json");
     tool_call(1, "bench --from %s", scratch_write("x.json", "{\"cases\": [{}]}", 15));
@@ -288,6 +401,10 @@ int main(void)
     tcase_add_test(t, commands_are_engines);
     tcase_add_test(t, commands_that_fail_are_lines);
     tcase_add_test(t, json_follows_its_schema);
+    tcase_add_test(t, predictions_are_checked_by_what_can_be_measured);
+    tcase_add_test(t, shares_and_profiles_in_one_list);
+    tcase_add_test(t, a_saved_recipe_is_a_profile);
+    tcase_add_test(t, a_recipe_that_is_no_good_is_named);
     tcase_add_test(t, bad_command_lines_are_refused);
     tcase_add_test(t, a_batch_that_the_model_does_not_have_is_refused);
     tcase_add_test(t, a_bad_model_among_good_ones);

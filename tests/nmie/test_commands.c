@@ -213,6 +213,14 @@ START_TEST(bench_json_has_its_keys)
     top = tool_json();
     ck_assert(tool_number(top, "f32_error") < 2e-2);
     cJSON_Delete(top);
+    /* half is expected to differ: told, and no error */
+    tool_call(0, "bench %s --precision half --sparsity 0.9 --compare --seconds 0.02 --json",
+              small_net());
+    top = tool_json();
+    ck_assert(tool_number(top, "f32_error") < 2e-2 && tool_number(top, "error") < 2e-2);
+    ck_assert(tool_number(cJSON_GetObjectItem(top, "compare"), "max_rel") < 2e-2);
+    ck_assert(cJSON_IsTrue(cJSON_GetObjectItem(top, "agrees")));
+    cJSON_Delete(top);
 }
 END_TEST
 

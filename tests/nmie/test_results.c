@@ -6,6 +6,7 @@
  */
 #include "examples/nmie/bench/compare.h"
 #include "examples/nmie/bench/page.h"
+#include "examples/nmie/bench/panels.h"
 #include "examples/nmie/bench/predict.h"
 #include "examples/nmie/bench/publish.h"
 #include "examples/nmie/slurp.h"
@@ -134,6 +135,137 @@ START_TEST(pages_as_stored)
     fflush(u.to);
     expect_alone(u.at);
     end_golden(&u, "page.svg");
+}
+END_TEST
+
+/* ---- a matrix of cases ----------------------------------------------------------------------- */
+
+struct matrix_row {
+    const char *model, *engine;
+    double zeros;
+    int batch, threads;
+};
+
+/* Numbers with as many digits as measured ones have. */
+static cJSON *measured(const struct matrix_row *m, int i)
+{
+    const double rate = 3.0 + fmod(97.1234567 * i, 1200.0), ms = 1e3 * m->batch / rate;
+    const double medians[] = {0.99 * ms, ms, 1.0123 * ms};
+    cJSON *row = cJSON_CreateObject(), *layer = cJSON_CreateObject();
+    cJSON_AddStringToObject(row, "model", m->model);
+    cJSON_AddStringToObject(row, "engine", m->engine);
+    cJSON_AddNumberToObject(row, "sparsity", m->zeros);
+    cJSON_AddNumberToObject(row, "batch", m->batch);
+    cJSON_AddNumberToObject(row, "threads", m->threads);
+    cJSON_AddNumberToObject(row, "items_per_second", rate);
+    cJSON *times = cJSON_AddObjectToObject(row, "ms");
+    cJSON_AddNumberToObject(times, "median", ms);
+    cJSON_AddNumberToObject(times, "p90", 1.0345 * ms);
+    cJSON_AddNumberToObject(times, "p99", 1.1234 * ms);
+    cJSON_AddNumberToObject(times, "spread", 0.0223);
+    cJSON_AddItemToObject(row, "rounds_ms", cJSON_CreateDoubleArray(medians, 3));
+    cJSON_AddStringToObject(row, "baseline", "onnxruntime");
+    cJSON *ratio = cJSON_AddObjectToObject(row, "ratio");
+    cJSON_AddNumberToObject(ratio, "median", 12.34);
+    cJSON_AddNumberToObject(ratio, "low", 12.01);
+    cJSON_AddNumberToObject(ratio, "high", 12.56);
+    cJSON_AddNumberToObject(row, "error", 3.4e-7);
+    cJSON_AddNumberToObject(row, "load_seconds", 1.25);
+    cJSON_AddNumberToObject(row, "plan_seconds", 12.5);
+    cJSON_AddNumberToObject(row, "peak_rss_mib", 1234.5);
+    cJSON_AddStringToObject(layer, "kernel", "k");
+    cJSON_AddNumberToObject(layer, "ms", ms);
+    cJSON_AddNumberToObject(layer, "moving_ms", 0.0);
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(row, "layers"), layer);
+    return row;
+}
+
+/* 4 networks x 4 shares of zeros x 3 batches x 3 numbers of threads x 6 engines, in no good order.
+ */
+static void make_matrix(struct rows *rows)
+{
+    static const char *const models[] = {"nets/resnet50-v1.5-imagenet.onnx", "builtin:vgg16",
+                                         "builtin:mobilenet_v2", "builtin:resnet18"};
+    static const char *const engines[] = {"libnm",    "libnm-dense",      "onnxruntime",
+                                          "openvino", "openvino-default", "deepsparse"};
+    static const double zeros[] = {0.9, 0.0, 0.95, 0.8};
+    static const int batches[] = {16, 1, 64}, threads[] = {2, 4, 1};
+    cJSON *document = cJSON_CreateObject(), *cases = cJSON_AddArrayToObject(document, "cases");
+    for (int i = 0; i < 4 * 4 * 3 * 3 * 6; i++) {
+        const struct matrix_row m = {models[i / 216], engines[i % 6], zeros[i / 54 % 4],
+                                     batches[i / 6 % 3], threads[i / 18 % 3]};
+        cJSON_AddItemToArray(cases, measured(&m, i));
+    }
+    ck_assert_int_eq(rows_of(document, "matrix", rows, NULL), NM_OK);
+    ck_assert_uint_eq(rows->n, 864);
+}
+
+START_TEST(cases_are_in_order)
+{
+    struct rows rows;
+    const struct args_list cores = {2, {8, 3}};
+    make_matrix(&rows);
+    ck_assert_str_eq(rows.at[0].engine, "libnm");
+    for (size_t i = 1; i < rows.n; i++) {
+        const struct row *x = &rows.at[i - 1], *y = &rows.at[i];
+        const bool zeros = x->sparsity == y->sparsity, batch = zeros && x->batch == y->batch;
+        ck_assert_uint_le(x->network, y->network);
+        if (x->network == y->network) {
+            ck_assert(x->sparsity <= y->sparsity && (!zeros || x->batch <= y->batch));
+            ck_assert(!batch || x->threads <= y->threads);
+        }
+    }
+    ck_assert_int_eq(predict_rows(&rows, &cores, &machine, NULL), NM_OK);
+    struct chart *c = calloc(1, sizeof *c);
+    const struct row **shown = calloc(rows.n, sizeof *shown);
+    size_t n, panels = 0;
+    static const char *const groups[] = {"batch 1", "batch 16", "batch 64", "80 % zeros, batch 1"};
+    static const char *const cores_of[] = {"1 core",
+                                           "2 cores",
+                                           "2 cores (predicted)",
+                                           "3 cores (predicted)",
+                                           "4 cores",
+                                           "4 cores (predicted)",
+                                           "8 cores (predicted)"};
+    for (; panels_at(&rows, panels, c, shown, &n); panels++) {
+        ck_assert_uint_eq(c->n_groups, 12);
+        ck_assert_uint_eq(c->left_out, 0);
+        for (int g = 0; g < 4; g++) {
+            ck_assert_str_eq(c->groups[g], groups[g]);
+        }
+        ck_assert_str_eq(c->groups[11], "95 % zeros, batch 64");
+        for (size_t s = 0; panels >= 12 && s < 7; s++) {
+            ck_assert_str_eq(c->series[s], cores_of[s]);
+        }
+    }
+    ck_assert_uint_eq(panels, 4 * 3 + 4);
+    ck_assert(panels_at(&rows, 1, c, shown, &n) && shown[0]->threads == 2);
+    ck_assert_str_eq(c->title, "resnet50-v1.5-imagenet, 2 threads");
+    free(c);
+    free(shown);
+    rows_free(&rows);
+}
+END_TEST
+
+/* With all predictions, and nothing left out. */
+START_TEST(a_page_of_many_cases_stays_small)
+{
+    struct rows rows;
+    struct text t = begin();
+    const struct args_list cores = {3, {8, 10, 20}};
+    make_matrix(&rows);
+    ck_assert_int_eq(predict_rows(&rows, &cores, &machine, NULL), NM_OK);
+    page_html(opened(&t), &rows);
+    fclose(t.to);
+    ck_assert_msg(t.size < 300000, "%zu bytes", t.size);
+    expect_alone(t.at);
+    size_t n_rows = 0;
+    for (const char *p = t.at; (p = strstr(p, "12.34 (12.01-12.56)")) != NULL; p++) {
+        n_rows++;
+    }
+    ck_assert_uint_eq(n_rows, rows.n);
+    free(t.at);
+    rows_free(&rows);
 }
 END_TEST
 
@@ -303,6 +435,8 @@ int main(void)
     tcase_add_test(t, csv_as_stored);
     tcase_add_test(t, markdown_as_stored);
     tcase_add_test(t, pages_as_stored);
+    tcase_add_test(t, cases_are_in_order);
+    tcase_add_test(t, a_page_of_many_cases_stays_small);
     tcase_add_test(t, comparison_as_stored);
     tcase_add_test(t, results_without_a_common_case_refused);
     tcase_add_test(t, predictions_as_stored);

@@ -34,13 +34,15 @@ static double apart_of(const nm_model *model, const nm_model *pruned, const stru
 }
 
 /* All layers at this sparsity. */
-static struct outcome prune_all(struct onnx_build *b, const struct prune_data *d, double sparsity)
+static struct outcome prune_as(struct onnx_build *b, const struct prune_data *d, double sparsity,
+                               const char *pattern)
 {
     struct outcome r = {.model = prune_load(b)};
     nm_prune_options o = NM_PRUNE_OPTIONS_INIT;
     nm_error err = {NM_OK, ""};
     nm_model *cut = NULL;
     o.sparsity = sparsity;
+    o.pattern = pattern;
     o.layers = every;
     o.n_layers = 1;
     ck_assert_msg(nm_model_prune(r.model, &o, &cut, &err) == NM_OK, "%s", err.message);
@@ -58,6 +60,11 @@ static struct outcome prune_all(struct onnx_build *b, const struct prune_data *d
     r.by_size = apart_of(r.model, cut, d);
     nm_model_free(cut);
     return r;
+}
+
+static struct outcome prune_all(struct onnx_build *b, const struct prune_data *d, double sparsity)
+{
+    return prune_as(b, d, sparsity, NULL);
 }
 
 static void drop(struct outcome *r)
@@ -120,6 +127,30 @@ START_TEST(third_inputs_of_every_form)
             ck_assert_int_eq(prune_zeros(prune_weight(r.pruned, "fc.w")), 30);
             expect_better(&r, what);
         }
+        drop(&r);
+    }
+    prune_data_free(&d);
+}
+END_TEST
+
+/* More inputs than one Gram matrix is made for: blocks of columns, each against what others leave. */
+START_TEST(wide_layer_solved_in_blocks)
+{
+    enum { COLS = 5000 };
+    static const char *const patterns[] = {"any", "1:3", "filter"};
+    struct prune_data d;
+    prune_data_make(&d, 200, 1, (const int64_t[]){COLS}, 4);
+    for (size_t i = 0; i < NMI_COUNT(patterns); i++) {
+        struct onnx_build b;
+        onnx_build_start(&b, 13);
+        onnx_build_input(&b, "x", NM_F32, "N,5000");
+        prune_put_gemm(&b, "y", "x", 6, COLS, true);
+        onnx_build_output(&b, "y", NM_F32, NULL);
+        struct outcome r = prune_as(&b, &d, i == 1 ? 0 : 0.8, patterns[i]);
+        const int64_t zeros = i == 1 ? 6 * (COLS / 3 * 2 + 1) : i == 2 ? 0 : 6 * COLS * 4 / 5;
+        ck_assert_int_eq(prune_zeros(prune_weight(r.pruned, "y.w")), zeros);
+        ck_assert((strstr(r.json, "whole filters of so many") != NULL) == (i == 2));
+        expect_better(&r, patterns[i]);
         drop(&r);
     }
     prune_data_free(&d);
@@ -206,7 +237,7 @@ START_TEST(weight_used_twice_left_dense)
     struct onnx_build b;
     struct prune_data d;
     start_images(&b, &d, "N,4,6,6");
-    prune_put_conv(&b, "a", "x", (struct prune_conv){8, 4, 3, 1, false});
+    prune_put_conv(&b, "a", "x", (struct prune_conv){8, 4, 3, 1, false, 1});
     prune_put_weight(&b, "two.w", "8,8,3,3", 8 * 8 * 9, 0.4f);
     for (int i = 0; i < 2; i++) {
         onnx_build_open(&b, "Conv", i ? "r0,two.w" : "a,two.w", i ? "c1" : "c0");
@@ -252,12 +283,12 @@ START_TEST(skip_is_the_own_input)
     struct onnx_build b;
     struct prune_data d;
     start_images(&b, &d, "N,4,6,6");
-    prune_put_conv(&b, "a", "x", (struct prune_conv){8, 4, 3, 1, true});
+    prune_put_conv(&b, "a", "x", (struct prune_conv){8, 4, 3, 1, true, 1});
     onnx_build_node(&b, "Relu", "a", "r");
-    prune_put_conv(&b, "b", "r", (struct prune_conv){8, 8, 3, 1, true});
+    prune_put_conv(&b, "b", "r", (struct prune_conv){8, 8, 3, 1, true, 1});
     onnx_build_node(&b, "Add", "r,b", "s");
     onnx_build_node(&b, "Relu", "s", "t");
-    prune_put_conv(&b, "c", "t", (struct prune_conv){8, 8, 3, 1, true});
+    prune_put_conv(&b, "c", "t", (struct prune_conv){8, 8, 3, 1, true, 1});
     onnx_build_node(&b, "Add", "c,t", "y");
     onnx_build_output(&b, "y", NM_F32, NULL);
     struct outcome r = prune_all(&b, &d, 0.6);
@@ -275,14 +306,14 @@ START_TEST(scales_of_every_size)
     struct onnx_build b;
     struct prune_data d;
     start_images(&b, &d, "N,4,6,6");
-    prune_put_conv(&b, "a", "x", (struct prune_conv){8, 4, 3, 1, true});
+    prune_put_conv(&b, "a", "x", (struct prune_conv){8, 4, 3, 1, true, 1});
     onnx_build_tensor(&b, "n.scale", NM_F32, "8", scale, sizeof scale);
     onnx_build_tensor(&b, "n.shift", NM_F32, "8", shift, sizeof shift);
     onnx_build_tensor(&b, "n.mean", NM_F32, "8", zero, sizeof zero);
     onnx_build_tensor(&b, "n.var", NM_F32, "8", one, sizeof one);
     onnx_build_node(&b, "BatchNormalization", "a,n.scale,n.shift,n.mean,n.var", "n");
     onnx_build_node(&b, "Relu", "n", "r");
-    prune_put_conv(&b, "c", "r", (struct prune_conv){6, 8, 3, 1, true});
+    prune_put_conv(&b, "c", "r", (struct prune_conv){6, 8, 3, 1, true, 1});
     onnx_build_output(&b, "c", NM_F32, NULL);
     struct outcome r = prune_all(&b, &d, 0.5);
     ck_assert_int_ge(prune_zeros(prune_weight(r.pruned, "a.w")), 8 * 36 / 2);
@@ -307,7 +338,7 @@ START_TEST(dead_and_constant_channels)
     onnx_build_tensor(&b, "a.b", NM_F32, "8", bias, sizeof bias);
     onnx_build_node(&b, "Conv", "x,a.w,a.b", "a");
     onnx_build_node(&b, "Relu", "a", "r");
-    prune_put_conv(&b, "c", "r", (struct prune_conv){6, 8, 3, 1, true});
+    prune_put_conv(&b, "c", "r", (struct prune_conv){6, 8, 3, 1, true, 1});
     onnx_build_output(&b, "c", NM_F32, NULL);
     struct outcome r = prune_all(&b, &d, 0.6);
     ck_assert_int_eq(prune_zeros(prune_weight(r.pruned, "a.w")), 8 * 36 * 6 / 10);
@@ -325,7 +356,7 @@ START_TEST(before_a_transposed_convolution)
     struct onnx_build b;
     struct prune_data d;
     start_images(&b, &d, "N,4,6,6");
-    prune_put_conv(&b, "a", "x", (struct prune_conv){4, 4, 3, 1, true});
+    prune_put_conv(&b, "a", "x", (struct prune_conv){4, 4, 3, 1, true, 1});
     prune_put_weight(&b, "up.w", "4,5,2,2", 80, 1);
     onnx_build_open(&b, "ConvTranspose", "a,up.w", "up");
     onnx_build_ints(&b, "strides", "2,2");
@@ -349,9 +380,9 @@ START_TEST(fixed_batches_and_free_sizes)
         nm_model *pruned = NULL;
         nm_error err = {NM_OK, ""};
         start_images(&b, &d, shapes[i]);
-        prune_put_conv(&b, "a", "x", (struct prune_conv){8, 4, 3, 1, true});
+        prune_put_conv(&b, "a", "x", (struct prune_conv){8, 4, 3, 1, true, 1});
         onnx_build_node(&b, "Relu", "a", "r");
-        prune_put_conv(&b, "c", "r", (struct prune_conv){6, 8, 3, 1, true});
+        prune_put_conv(&b, "c", "r", (struct prune_conv){6, 8, 3, 1, true, 1});
         onnx_build_output(&b, "c", NM_F32, NULL);
         nm_model *model = prune_load(&b);
         o.sparsity = 0.5;
@@ -382,7 +413,7 @@ START_TEST(batch_of_none_refused)
     nm_model *model = NULL, *pruned = NULL;
     nm_error err = {NM_OK, ""};
     start_images(&b, &d, "0,4,6,6");
-    prune_put_conv(&b, "a", "x", (struct prune_conv){8, 4, 3, 1, true});
+    prune_put_conv(&b, "a", "x", (struct prune_conv){8, 4, 3, 1, true, 1});
     onnx_build_output(&b, "a", NM_F32, NULL);
     void *bytes = onnx_build_finish(&b, &size);
     if (nm_model_load_memory(bytes, size, NULL, &model, &err) == NM_OK) {
@@ -406,6 +437,7 @@ int main(void)
     TCase *t = tcase_create("reconstruct, kinds");
     tcase_set_timeout(t, 120);
     tcase_add_test(t, third_inputs_of_every_form);
+    tcase_add_test(t, wide_layer_solved_in_blocks);
     tcase_add_test(t, offsets_by_item_left_dense);
     tcase_add_test(t, matmul_with_a_row_added);
     tcase_add_test(t, matmul_of_sequences);

@@ -241,7 +241,7 @@ START_TEST(analysis_of_free_sizes_needs_data)
     nm_error err = {NM_OK, ""};
     onnx_build_start(&b, 13);
     onnx_build_input(&b, "x", NM_F32, "N,3,H,W");
-    prune_put_conv(&b, "a", "x", (struct prune_conv){4, 3, 3, 1, true});
+    prune_put_conv(&b, "a", "x", (struct prune_conv){4, 3, 3, 1, true, 1});
     onnx_build_output(&b, "a", NM_F32, NULL);
     nm_model *free_sizes = prune_load(&b);
     ck_assert_int_eq(nm_model_analyze(free_sizes, &o, &text, &err), NM_EINVAL);

@@ -22,11 +22,11 @@ static nm_model *net(const char *shape)
     struct onnx_build b;
     onnx_build_start(&b, 13);
     onnx_build_input(&b, "x", NM_F32, shape);
-    prune_put_conv(&b, "stem", "x", (struct prune_conv){16, 4, 3, 1, true});
+    prune_put_conv(&b, "stem", "x", (struct prune_conv){16, 4, 3, 1, true, 1});
     onnx_build_node(&b, "Relu", "stem", "stem.y");
-    prune_put_conv(&b, "a", "stem.y", (struct prune_conv){32, 16, 3, 1, true});
+    prune_put_conv(&b, "a", "stem.y", (struct prune_conv){32, 16, 3, 1, true, 1});
     onnx_build_node(&b, "Relu", "a", "a.y");
-    prune_put_conv(&b, "b", "a.y", (struct prune_conv){32, 32, 3, 1, true});
+    prune_put_conv(&b, "b", "a.y", (struct prune_conv){32, 32, 3, 1, true, 1});
     onnx_build_node(&b, "Relu", "b", "b.y");
     onnx_build_node(&b, "GlobalAveragePool", "b.y", "mean");
     onnx_build_node(&b, "Flatten", "mean", "flat");
@@ -300,10 +300,10 @@ START_TEST(fixed_batch_judged_in_whole_batches)
     nm_prune_options o = options_of();
     onnx_build_start(&b, 13);
     onnx_build_input(&b, "x", NM_F32, "7,3,4,4");
-    prune_put_conv(&b, "a", "x", (struct prune_conv){8, 3, 1, 1, true});
+    prune_put_conv(&b, "a", "x", (struct prune_conv){8, 3, 1, 1, true, 1});
     onnx_build_node(&b, "Relu", "a", "r");
-    prune_put_conv(&b, "b", "r", (struct prune_conv){8, 8, 1, 1, true});
-    prune_put_conv(&b, "c", "b", (struct prune_conv){8, 8, 1, 1, true});
+    prune_put_conv(&b, "b", "r", (struct prune_conv){8, 8, 1, 1, true, 1});
+    prune_put_conv(&b, "c", "b", (struct prune_conv){8, 8, 1, 1, true, 1});
     onnx_build_output(&b, "c", NM_F32, NULL);
     nm_model *seven = prune_load(&b);
     prune_data_make(&few, 14, 3, (const int64_t[]){3, 4, 4}, 1);

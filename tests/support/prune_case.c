@@ -110,6 +110,8 @@ void prune_put_conv(struct onnx_build *b, const char *name, const char *in, stru
     snprintf(pads, sizeof pads, "%d,%d,%d,%d", c.kernel / 2, c.kernel / 2, c.kernel / 2,
              c.kernel / 2);
     onnx_build_ints(b, "pads", pads);
+    snprintf(pads, sizeof pads, "%d,%d", c.stride, c.stride);
+    onnx_build_ints(b, "strides", pads);
     onnx_build_close(b);
 }
 
@@ -164,19 +166,19 @@ nm_model *prune_net(void)
     struct onnx_build b;
     onnx_build_start(&b, 13);
     onnx_build_input(&b, "x", NM_F32, "N,3,8,8");
-    prune_put_conv(&b, "stem", "x", (struct prune_conv){8, 3, 3, 1, false});
+    prune_put_conv(&b, "stem", "x", (struct prune_conv){8, 3, 3, 1, false, 1});
     prune_put_bn(&b, "stem.n", "stem", 8);
     onnx_build_node(&b, "Relu", "stem.n", "stem.y");
-    prune_put_conv(&b, "a", "stem.y", (struct prune_conv){16, 8, 3, 1, false});
+    prune_put_conv(&b, "a", "stem.y", (struct prune_conv){16, 8, 3, 1, false, 1});
     prune_put_bn(&b, "a.n", "a", 16);
     onnx_build_node(&b, "Relu", "a.n", "a.y");
-    prune_put_conv(&b, "b", "a.y", (struct prune_conv){16, 16, 3, 1, true});
+    prune_put_conv(&b, "b", "a.y", (struct prune_conv){16, 16, 3, 1, true, 1});
     prune_put_bn(&b, "b.n", "b", 16);
     onnx_build_node(&b, "Add", "b.n,a.y", "sum");
     onnx_build_node(&b, "Relu", "sum", "b.y");
-    prune_put_conv(&b, "dw", "b.y", (struct prune_conv){16, 1, 3, 16, true});
+    prune_put_conv(&b, "dw", "b.y", (struct prune_conv){16, 1, 3, 16, true, 1});
     onnx_build_node(&b, "Relu", "dw", "dw.y");
-    prune_put_conv(&b, "grp", "dw.y", (struct prune_conv){16, 4, 3, 4, true});
+    prune_put_conv(&b, "grp", "dw.y", (struct prune_conv){16, 4, 3, 4, true, 1});
     onnx_build_node(&b, "Relu", "grp", "grp.y");
     onnx_build_node(&b, "GlobalAveragePool", "grp.y", "mean");
     onnx_build_node(&b, "Flatten", "mean", "flat");
@@ -199,9 +201,9 @@ nm_model *prune_tiny(void)
     struct onnx_build b;
     onnx_build_start(&b, 13);
     onnx_build_input(&b, "x", NM_F32, "N,3,6,6");
-    prune_put_conv(&b, "stem", "x", (struct prune_conv){4, 3, 3, 1, true});
+    prune_put_conv(&b, "stem", "x", (struct prune_conv){4, 3, 3, 1, true, 1});
     onnx_build_node(&b, "Relu", "stem", "stem.y");
-    prune_put_conv(&b, "a", "stem.y", (struct prune_conv){6, 4, 3, 1, true});
+    prune_put_conv(&b, "a", "stem.y", (struct prune_conv){6, 4, 3, 1, true, 1});
     onnx_build_node(&b, "Relu", "a", "a.y");
     onnx_build_node(&b, "GlobalAveragePool", "a.y", "mean");
     onnx_build_node(&b, "Flatten", "mean", "flat");

@@ -33,6 +33,7 @@ void prune_data_free(struct prune_data *d);
 struct prune_conv {
     int out, in, kernel, groups; /* in: of one group */
     bool bias;
+    int stride;
 };
 void prune_put_conv(struct onnx_build *b, const char *name, const char *in, struct prune_conv c);
 void prune_put_bn(struct onnx_build *b, const char *name, const char *in, int channels);

@@ -5,7 +5,17 @@
 #include <math.h>
 #include <string.h>
 
-enum { LEFT = 64, RIGHT = 16, TOP = 84, BOTTOM = 64, PLOT = 220, BAR = 32, GAP = 30, LEGEND = 150 };
+enum {
+    LEFT = 64,
+    RIGHT = 16,
+    TOP = 84,
+    BOTTOM = 64,
+    PLOT = 220,
+    BAR = 32,
+    GAP = 30,
+    LEGEND = 150,
+    LETTER = 7
+};
 
 struct bar *chart_bar(struct chart *c, const char *group, const char *series)
 {
@@ -13,25 +23,37 @@ struct bar *chart_bar(struct chart *c, const char *group, const char *series)
     while (g < c->n_groups && strncmp(c->groups[g], group, sizeof c->groups[g] - 1) != 0) {
         g++;
     }
-    while (s < c->n_series && strcmp(c->series[s], series) != 0) {
+    while (s < c->n_series && strncmp(c->series[s], series, sizeof c->series[s] - 1) != 0) {
         s++;
     }
     if (g == CHART_GROUPS || s == CHART_SERIES) {
+        c->left_out++;
         return NULL;
     }
     if (g == c->n_groups) {
         snprintf(c->groups[c->n_groups++], sizeof c->groups[g], "%s", group);
     }
     if (s == c->n_series) {
-        c->series[c->n_series++] = series;
+        snprintf(c->series[c->n_series++], sizeof c->series[s], "%s", series);
     }
     return &c->bars[g][s];
 }
 
+/* Of a label's longer line, in letters. */
+static int label_length(const char *label)
+{
+    const int head = (int)strcspn(label, ","), rest = (int)strlen(label) - head - 2;
+    return head > rest ? head : rest;
+}
+
 static int group_width(const struct chart *c)
 {
-    int bars = BAR * (int)c->n_series;
-    return (bars > 90 ? bars : 90) + GAP;
+    int width = BAR * (int)c->n_series > 90 ? BAR * (int)c->n_series : 90;
+    for (size_t g = 0; g < c->n_groups; g++) {
+        const int letters = LETTER * label_length(c->groups[g]);
+        width = letters > width ? letters : width;
+    }
+    return width + GAP;
 }
 
 int chart_width(const struct chart *c)
@@ -78,47 +100,113 @@ static void draw_axis(FILE *to, const struct chart *c, double step, double top)
     for (int i = 0; i * step <= top * 1.0001; i++) {
         double y = TOP + PLOT - PLOT * i * step / top;
         fprintf(to,
-                "<line class=\"%s\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>"
-                "<text class=\"u\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%g</text>",
-                i ? "g" : "a", LEFT, width - RIGHT, y, y, LEFT - 8, y + 4.0, i * step);
+                "<path class=\"%s\" d=\"M%d %.1fH%d\"/>"
+                "<text class=\"u r\" x=\"%d\" y=\"%.1f\">%g</text>",
+                i ? "g" : "a", LEFT, y, width - RIGHT, LEFT - 8, y + 4.0, i * step);
     }
 }
 
-static void draw_bar(FILE *to, const struct chart *c, size_t g, size_t s, double top, double x)
+static double middle(const struct chart *c, size_t g)
 {
-    const struct bar *b = &c->bars[g][s];
-    const double y = TOP + PLOT - PLOT * b->value / top;
-    fputs("<g role=\"img\" tabindex=\"0\" aria-label=\"", to);
-    markup_text(to, c->groups[g]);
-    fputs(", ", to);
-    markup_text(to, c->series[s]);
-    fprintf(to, ": %.4g ", b->value);
-    markup_text(to, c->unit);
-    fputs(b->predicted ? " (prediction)\">" : "\">", to);
-    fprintf(to, "<rect class=\"s%zu%s\" x=\"%.1f\" y=\"%.1f\" width=\"%d\" height=\"%.1f\"/>", s,
-            b->predicted ? " p" : "", x + 2.0, y, BAR - 4, TOP + PLOT - y);
-    if (b->high > b->low && b->high > 0.0) {
-        fprintf(to, "<path class=\"e\" d=\"M%.1f %.1fV%.1f\"/>", x + BAR / 2.0,
-                TOP + PLOT - PLOT * b->high / top, TOP + PLOT - PLOT * b->low / top);
+    return LEFT + group_width(c) * ((double)g + 0.5);
+}
+
+/* From the middle of a group to that of a bar. */
+static double bar_x(const struct chart *c, size_t s)
+{
+    return BAR * ((double)s + 0.5 - (double)c->n_series / 2.0);
+}
+
+static double height(double value, double top)
+{
+    return PLOT * value / top;
+}
+
+/* All bars of a series in one path: a page has hundreds. */
+static void draw_series(FILE *to, const struct chart *c, size_t s, bool predicted, double top)
+{
+    bool any = false;
+    for (size_t g = 0; g < c->n_groups; g++) {
+        const struct bar *b = &c->bars[g][s];
+        if (b->value > 0.0 && b->predicted == predicted) {
+            if (!any) {
+                fprintf(to, "<path class=\"s%zu%s\" d=\"", s, predicted ? " p" : "");
+            }
+            fprintf(to, "M%.0f %dv", middle(c, g) + bar_x(c, s) - BAR / 2.0 + 2.0, TOP + PLOT);
+            markup_number(to, -height(b->value, top));
+            fprintf(to, "h%dV%d", BAR - 4, TOP + PLOT);
+            any = true;
+        }
     }
-    fprintf(to, "<text class=\"n\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">", x + BAR / 2.0,
-            fmin(y, TOP + PLOT - PLOT * b->high / top) - 4.0);
-    fprintf(to, b->value < 99.95 ? "%.3g</text></g>\n" : "%.0f</text></g>\n", b->value);
+    fputs(any ? "\"/>\n" : "", to);
+}
+
+static void draw_intervals(FILE *to, const struct chart *c, double top)
+{
+    fputs("<path class=\"e\" d=\"", to);
+    for (size_t g = 0; g < c->n_groups; g++) {
+        for (size_t s = 0; s < c->n_series; s++) {
+            const struct bar *b = &c->bars[g][s];
+            if (b->high > b->low && b->high > 0.0) {
+                fprintf(to, "M%.0f ", middle(c, g) + bar_x(c, s));
+                markup_number(to, TOP + PLOT - height(b->high, top));
+                fputc('v', to);
+                markup_number(to, height(b->high - b->low, top));
+            }
+        }
+    }
+    fputs("\"/>\n", to);
 }
 
 /* The label in two lines, broken behind a comma. */
-static void draw_label(FILE *to, const char *label, double x)
+static void draw_label(FILE *to, const char *label)
 {
     const char *comma = strchr(label, ',');
-    char head[64];
-    snprintf(head, sizeof head, "%.*s", comma ? (int)(comma - label) : 63, label);
-    fprintf(to, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">", x, TOP + PLOT + 18);
+    char head[96];
+    snprintf(head, sizeof head, "%.*s", comma ? (int)(comma - label) : 95, label);
+    fputs("<text class=\"m\" y=\"18\">", to);
     markup_text(to, head);
     if (comma) {
-        fprintf(to, "</text><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">", x, TOP + PLOT + 34);
+        fputs("</text><text class=\"m\" y=\"34\">", to);
         markup_text(to, comma + 1 + strspn(comma + 1, " "));
     }
     fputs("</text>", to);
+}
+
+/* "batch 1: libnm 100, onnxruntime 20" */
+static void tell_group(FILE *to, const struct chart *c, size_t g)
+{
+    const char *before = ": ";
+    markup_text(to, c->groups[g]);
+    for (size_t s = 0; s < c->n_series; s++) {
+        if (c->bars[g][s].value > 0.0) {
+            fputs(before, to);
+            markup_text(to, c->series[s]);
+            fprintf(to, " %.4g", c->bars[g][s].value);
+            before = ", ";
+        }
+    }
+}
+
+/* The words of a group; all of it is read out at once. */
+static void draw_words(FILE *to, const struct chart *c, size_t g, double top)
+{
+    fprintf(to,
+            "<g class=\"v\" transform=\"translate(%.0f %d)\" role=\"img\" tabindex=\"0\" "
+            "aria-label=\"",
+            middle(c, g), TOP + PLOT);
+    tell_group(to, c, g);
+    fputs("\">", to);
+    for (size_t s = 0; s < c->n_series; s++) {
+        const struct bar *b = &c->bars[g][s];
+        if (b->value > 0.0) {
+            fprintf(to, "<text x=\"%.0f\" y=\"%.0f\">", bar_x(c, s),
+                    -height(fmax(b->value, b->high), top) - 4.0);
+            fprintf(to, b->value < 99.95 ? "%.3g</text>" : "%.0f</text>", b->value);
+        }
+    }
+    draw_label(to, c->groups[g]);
+    fputs("</g>\n", to);
 }
 
 static void draw_legend(FILE *to, const struct chart *c)
@@ -138,33 +226,33 @@ static void draw_legend(FILE *to, const struct chart *c)
     }
     fprintf(to, "<text class=\"u\" x=\"%d\" y=\"70\">", LEFT);
     markup_text(to, c->unit);
-    fputs(predicted ? "; pale and dashed: a prediction, not measured</text>" : "</text>", to);
+    fputs(predicted ? "; pale and dashed: a prediction, not measured" : "", to);
+    if (c->left_out) {
+        fprintf(to, "; %zu more have no room here", c->left_out);
+    }
+    fputs("</text>", to);
 }
 
 void chart_svg(FILE *to, const struct chart *c, int y)
 {
     const int width = chart_width(c), height = chart_height(c);
     const double step = nice_step(largest(c)), top = step * ceil(largest(c) / step);
-    fprintf(to,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
-            "height=\"%d\" y=\"%d\" role=\"group\" aria-label=\"",
-            width, height, width, height, y);
-    markup_text(to, c->title);
-    fprintf(to, "\"><rect class=\"paper\" width=\"%d\" height=\"%d\"/>", width, height);
+    char label[sizeof c->title + sizeof c->unit + 2];
+    snprintf(label, sizeof label, "%s, %s", c->title, c->unit);
+    markup_svg(to, width, height, y, "group", label);
+    fprintf(to, "<rect class=\"paper\" width=\"%d\" height=\"%d\"/>", width, height);
     fprintf(to, "<text class=\"t\" x=\"%d\" y=\"24\">", LEFT);
     markup_text(to, c->title);
     fputs("</text>\n", to);
     draw_legend(to, c);
     draw_axis(to, c, step, top);
+    for (size_t s = 0; s < c->n_series; s++) {
+        draw_series(to, c, s, false, top);
+        draw_series(to, c, s, true, top);
+    }
+    draw_intervals(to, c, top);
     for (size_t g = 0; g < c->n_groups; g++) {
-        const double middle = LEFT + group_width(c) * ((double)g + 0.5);
-        const double left = middle - BAR * (double)c->n_series / 2.0;
-        for (size_t s = 0; s < c->n_series; s++) {
-            if (c->bars[g][s].value > 0.0) {
-                draw_bar(to, c, g, s, top, left + BAR * (double)s);
-            }
-        }
-        draw_label(to, c->groups[g], middle);
+        draw_words(to, c, g, top);
     }
     fputs("</svg>\n", to);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* chart.h - grouped bars as SVG: groups of bars, one of each series; with intervals, and
- * predictions in another look. Every bar can be reached by keyboard and read out. */
+ * predictions in another look. Every group can be reached by keyboard and is read out whole. */
 #ifndef NMIE_BENCH_CHART_H
 #define NMIE_BENCH_CHART_H
 
-#include "examples/nmie/bench/markup.h"
+#include "examples/nmie/markup.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,10 +18,9 @@ struct bar {
 
 struct chart {
     char title[160], unit[64];
-    char groups[CHART_GROUPS][64];
-    const char *series[CHART_SERIES];
+    char groups[CHART_GROUPS][96], series[CHART_SERIES][48];
     struct bar bars[CHART_GROUPS][CHART_SERIES];
-    size_t n_groups, n_series;
+    size_t n_groups, n_series, left_out; /* left_out: bars for which there was no room */
 };
 
 /* The group or series of this name, a new one when there is none; NULL where there is no room. */

@@ -94,6 +94,9 @@ void compare_json(FILE *to, const struct comparison *c)
         json_string(&j, "model", p->a->model);
         json_string(&j, "engine", p->a->engine);
         json_double(&j, "sparsity", p->a->sparsity);
+        if (p->a->profile) {
+            json_string(&j, "profile", p->a->profile);
+        }
         json_int(&j, "batch", p->a->batch);
         json_int(&j, "threads", p->a->threads);
         json_double(&j, "a", p->a->rate);

@@ -2,7 +2,7 @@
 /* Ratios of two results, drawn: a dot and its rounds for each case, with lines at 5 and 7 %. */
 #include "examples/nmie/bench/compare.h"
 
-#include "examples/nmie/bench/markup.h"
+#include "examples/nmie/markup.h"
 
 #include <math.h>
 
@@ -65,19 +65,13 @@ static void draw(FILE *to, const struct comparison *c, bool alone)
 {
     const struct scale s = scale_of(c);
     const int width = LABELS + PLOT + RIGHT, bottom = TOP + ROW * (int)c->n;
-    fprintf(to,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
-            "height=\"%d\" role=\"group\" aria-label=\"speed of A relative to B, case by case\">",
-            width, bottom + BOTTOM, width, bottom + BOTTOM);
+    const char *label = "speed of A relative to B, case by case";
     if (alone) {
-        fputs("<style>\n", to);
-        markup_chart_style(to);
-        fputs("</style>", to);
+        markup_svg_file(to, width, bottom + BOTTOM, label);
+    } else {
+        markup_svg(to, width, bottom + BOTTOM, 0, "group", label);
     }
-    fprintf(to,
-            "<rect class=\"paper\" width=\"%d\" height=\"%d\"/><text class=\"t\" x=\"8\" "
-            "y=\"24\">",
-            width, bottom + BOTTOM);
+    fputs("<text class=\"t\" x=\"8\" y=\"24\">", to);
     markup_text(to, c->a_name);
     fputs(" / ", to);
     markup_text(to, c->b_name);
@@ -103,16 +97,12 @@ void compare_svg(FILE *to, const struct comparison *c)
 static void table_row(FILE *to, const struct pair *p)
 {
     char model[64], text[96];
-    fputs("<tr><td class=\"l\">", to);
-    markup_text(to, row_model(p->a, model));
-    fputs("</td><td class=\"l\">", to);
-    markup_text(to, row_case(p->a, text));
-    fputs("</td><td class=\"l\">", to);
-    markup_text(to, p->a->engine);
-    fprintf(to,
-            "</td><td>%.4g</td><td>%.4g</td><td>%.3f</td><td>%.3f-%.3f</td>"
-            "<td class=\"l\">%s</td></tr>\n",
-            p->a->rate, p->b->rate, p->ratio, p->low, p->high, compare_verdict(p->ratio));
+    fputs("<tr>", to);
+    markup_cell(to, "th", row_model(p->a, model));
+    markup_cell(to, "th", row_case(p->a, text));
+    markup_cell(to, "th", p->a->engine);
+    fprintf(to, "<td>%.4g<td>%.4g<td>%.3f<td>%.3f-%.3f<td class=\"l\">%s\n", p->a->rate, p->b->rate,
+            p->ratio, p->low, p->high, compare_verdict(p->ratio));
 }
 
 void compare_html(FILE *to, const struct comparison *c)
@@ -131,13 +121,14 @@ void compare_html(FILE *to, const struct comparison *c)
             "<figure tabindex=\"0\">\n",
             c->n, c->mean, c->near, c->far);
     draw(to, c, false);
-    fputs("</figure><div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th>model</th>"
-          "<th class=\"l\">case</th><th class=\"l\">engine</th><th>A items/s</th><th>B items/s</th>"
-          "<th>A / B</th><th>rounds</th><th class=\"l\">verdict</th></tr></thead><tbody>\n",
+    fputs("</figure>", to);
+    markup_table(to, "cases");
+    fputs("<th>model<th class=\"l\">case<th class=\"l\">engine<th>A items/s<th>B items/s<th>A / B"
+          "<th>rounds<th class=\"l\">verdict</thead><tbody>\n",
           to);
     for (size_t i = 0; i < c->n; i++) {
         table_row(to, &c->pairs[i]);
     }
-    fputs("</tbody></table></div>\n", to);
+    markup_table_end(to);
     markup_end(to);
 }

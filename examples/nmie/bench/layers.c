@@ -105,6 +105,9 @@ void layers_json(FILE *to, const struct layers *l)
     environment_tell(&j);
     json_string(&j, "model", l->model);
     json_double(&j, "sparsity", l->sparsity);
+    if (l->profile) {
+        json_string(&j, "profile", l->profile);
+    }
     json_int(&j, "batch", l->batch);
     json_int(&j, "threads", l->own.last->threads);
     json_string(&j, "isa", l->isa);

@@ -6,7 +6,7 @@
 #include "examples/nmie/profile.h"
 
 struct layers {
-    const char *model;
+    const char *model, *profile; /* profile: of a recipe, NULL: none */
     double sparsity;
     int64_t batch;
     const char *isa, *precision;

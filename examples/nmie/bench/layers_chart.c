@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Timeline, roofline and bars of a profile. */
 #include "examples/nmie/bench/layers.h"
-#include "examples/nmie/bench/markup.h"
+#include "examples/nmie/markup.h"
 
 #include <math.h>
 #include <string.h>
 
 enum { WIDTH = 1080, MOVING = 6 /* series of moving */ };
 static const int series[] = {0, 1, 2}; /* of sparse, dense, other */
-
-static void open_svg(FILE *to, int height, const char *about)
-{
-    fprintf(to,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
-            "height=\"%d\" role=\"group\" aria-label=\"%s\">",
-            WIDTH, height, WIDTH, height, about);
-}
 
 static void legend(FILE *to, int y)
 {
@@ -57,7 +49,7 @@ void layers_timeline(FILE *to, const struct layers *l)
 {
     const double total = sum_of_layers(l), scale = (WIDTH - 16) / (total > 0 ? total : 1);
     double now = 0.0;
-    open_svg(to, 110, "timeline of one run");
+    markup_svg(to, WIDTH, 110, 0, "group", "timeline of one run");
     legend(to, 8);
     for (size_t i = 0; i < l->own.last->n_layers; i++) {
         const nm_layer_profile *layer = l->own.last->layers[i];
@@ -175,7 +167,8 @@ void layers_roofline(FILE *to, const struct layers *l)
     const double peak = l->own.last->bound_gflops * l->own.last->threads;
     const struct roof r = frame_of(l, peak);
     const double total = sum_of_layers(l);
-    open_svg(to, ROOF_TOP + ROOF_HIGH + 56, "roofline: GFLOP/s of each layer by flops a byte");
+    markup_svg(to, WIDTH, ROOF_TOP + ROOF_HIGH + 56, 0, "group",
+               "roofline: GFLOP/s of each layer by flops a byte");
     fputs("<text class=\"u\" x=\"8\" y=\"20\">GFLOP/s on nonzeros; area: share of the time; "
           "dashed: what the machine can do</text>",
           to);
@@ -234,7 +227,7 @@ void layers_bars(FILE *to, const struct layers *l)
         rows += ms >= 1e-3 * total;
     }
     const double scale = (WIDTH - BAR_LEFT - 60) / (most > 0 ? most : 1);
-    open_svg(to, BAR_TOP + BAR_ROW * rows, "time by layer");
+    markup_svg(to, WIDTH, BAR_TOP + BAR_ROW * rows, 0, "group", "time by layer");
     fprintf(to,
             "<rect class=\"s0\" x=\"%d\" y=\"10\" width=\"12\" height=\"12\"/><text x=\"%d\" "
             "y=\"21\">as it runs</text>",

@@ -2,8 +2,9 @@
 /* The page of a profile. */
 #include "examples/nmie/bench/environment.h"
 #include "examples/nmie/bench/layers.h"
-#include "examples/nmie/bench/markup.h"
+#include "examples/nmie/markup.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static void environment(FILE *to)
@@ -25,54 +26,49 @@ static void environment(FILE *to)
     free(text);
 }
 
-static void number(FILE *to, const char *format, double value, bool known)
+/* Known where it is more than 0; else a dash. */
+static double known(double value)
 {
-    fputs("<td>", to);
-    if (known) {
-        fprintf(to, format, value);
-    }
-    fputs("</td>", to);
+    return value > 0 ? value : (double)NAN;
 }
 
 static void table_row(FILE *to, const struct layers *l, size_t i)
 {
     const nm_layer_profile *layer = l->own.last->layers[i];
     const double ms = profile_ms(&l->own, i), of_last = ms > 0 ? layer->ms / ms : 0.0;
-    const char *const words[] = {layer->node, layer->op, layer->kernel};
     fputs("<tr>", to);
-    for (int k = 0; k < 3; k++) {
-        fputs("<td class=\"l\">", to);
-        markup_text(to, words[k]);
-        fputs("</td>", to);
-    }
+    markup_cell(to, "th", layer->node);
+    markup_cell(to, "th", layer->op);
+    markup_cell(to, "th", layer->kernel);
     fputs("<td>", to);
     for (int32_t k = 0; k < layer->rank; k++) {
         fprintf(to, "%s%lld", k ? "x" : "", (long long)layer->shape[k]);
     }
-    fputs("</td>", to);
-    number(to, "%.1f", 100.0 * layer->sparsity, layer->sparsity >= 0);
-    number(to, "%.4f", ms, true);
-    number(to, "%.4f", profile_moving_ms(&l->own, i), true);
-    number(to, "%.4f", layers_dense_ms(l, i), l->dense.last != NULL);
-    number(to, "%.1f", layer->gflops * of_last, layer->gflops > 0);
-    number(to, "%.0f", layer->bound_percent * of_last, layer->bound_percent > 0);
-    number(to, "%.3f", 1e-6 * layer->bytes, true);
+    markup_cell_number(to, "%.1f", layer->sparsity >= 0 ? 100.0 * layer->sparsity : (double)NAN);
+    markup_cell_number(to, "%.4f", ms);
+    markup_cell_number(to, "%.4f", profile_moving_ms(&l->own, i));
+    markup_cell_number(to, "%.4f", l->dense.last ? layers_dense_ms(l, i) : (double)NAN);
+    markup_cell_number(to, "%.1f", known(layer->gflops * of_last));
+    markup_cell_number(to, "%.0f", known(layer->bound_percent * of_last));
+    markup_cell_number(to, "%.3f", 1e-6 * layer->bytes);
     fputs("<td class=\"l\">", to);
     markup_text(to, layer->reason);
-    fputs("</td></tr>\n", to);
+    fputc('\n', to);
 }
 
 static void table(FILE *to, const struct layers *l)
 {
-    fputs("<section><h2>Layers</h2><div class=\"scroll\" tabindex=\"0\"><table><thead><tr>"
-          "<th>node</th><th class=\"l\">operator</th><th class=\"l\">kernel</th><th>shape</th>"
-          "<th>zeros %</th><th>ms</th><th>moving ms</th><th>dense ms</th><th>GFLOP/s</th>"
-          "<th>% of bound</th><th>MB</th><th class=\"l\">why</th></tr></thead><tbody>\n",
+    fputs("<section><h2>Layers</h2>", to);
+    markup_table(to, "layers");
+    fputs("<th>node<th class=\"l\">operator<th class=\"l\">kernel<th>shape<th>zeros %<th>ms"
+          "<th>moving ms<th>dense ms<th>GFLOP/s<th>% of bound<th>MB<th class=\"l\">why</thead>"
+          "<tbody>\n",
           to);
     for (size_t i = 0; i < l->own.last->n_layers; i++) {
         table_row(to, l, i);
     }
-    fputs("</tbody></table></div></section>\n", to);
+    markup_table_end(to);
+    fputs("</section>\n", to);
 }
 
 static void section(FILE *to, const char *title, void (*draw)(FILE *, const struct layers *),
@@ -90,7 +86,9 @@ void layers_html(FILE *to, const void *context)
     fputs("<p>", to);
     markup_text(to, l->model);
     if (l->sparsity > 0.0) {
-        fprintf(to, ", pruned to %.4g %%", 100.0 * l->sparsity);
+        fputs(l->profile ? ", pruned by " : ", pruned", to);
+        markup_text(to, l->profile ? l->profile : "");
+        fprintf(to, " to %.4g %%", 100.0 * l->sparsity);
     }
     fprintf(to, ", batch %lld, %d thread%s: %.3f ms a run", (long long)l->batch,
             (int)l->own.last->threads, l->own.last->threads == 1 ? "" : "s", l->ms);

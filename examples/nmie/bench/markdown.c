@@ -86,12 +86,9 @@ static void put_ratio(FILE *to, const struct row *r, bool interval)
 
 static void put_case(FILE *to, const struct row *r)
 {
-    char model[64], zeros[32] = "none";
-    if (r->sparsity > 0.0) {
-        snprintf(zeros, sizeof zeros, "%.4g %%", 100.0 * r->sparsity);
-    }
-    fprintf(to, "| %s | %s | %lld | %d |", row_model(r, model), zeros, (long long)r->batch,
-            (int)r->threads);
+    char model[64], zeros[64];
+    fprintf(to, "| %s | %s | %lld | %d |", row_model(r, model), row_zeros(r, zeros),
+            (long long)r->batch, (int)r->threads);
 }
 
 static void speed_table(FILE *to, const struct rows *rows, bool whole)

@@ -3,6 +3,7 @@
 #include "examples/nmie/bench/matrix.h"
 
 #include "examples/nmie/bench/environment.h"
+#include "examples/nmie/interrupt.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -104,7 +105,7 @@ static nm_status run_shapes(struct matrix *m, const struct prep *prep, const cha
     for (size_t t = 0; t < m->threads.n; t++) {
         cpu_set_t cores;
         bool pinned = environment_cores((int)m->threads.at[t], &cores);
-        for (size_t b = 0; b < m->batches.n && !status && !process_interrupted(); b++) {
+        for (size_t b = 0; b < m->batches.n && !status && !interrupt_status(); b++) {
             struct contest c = {.settings = m->settings,
                                 .prep = prep,
                                 .folder = folder,
@@ -142,8 +143,8 @@ static void empty_folder(const char *folder)
     }
 }
 
-static nm_status run_model(struct matrix *m, const char *name, double sparsity, const char *folder,
-                           nm_error *err)
+static nm_status run_model(struct matrix *m, const char *name, const struct zeros *zeros,
+                           const char *folder, nm_error *err)
 {
     struct prep prep;
     const struct prep_wish wish = {.settings = m->settings,
@@ -151,7 +152,7 @@ static nm_status run_model(struct matrix *m, const char *name, double sparsity, 
                                    .folder = folder,
                                    .shape = m->shape,
                                    .batches = m->batches,
-                                   .sparsity = sparsity,
+                                   .zeros = zeros,
                                    .timeout = m->timeout};
     nm_status status = prep_make(&prep, &wish, err);
     if (status) {
@@ -159,14 +160,15 @@ static nm_status run_model(struct matrix *m, const char *name, double sparsity, 
     }
     if (!m->quiet) {
         printf("%s%s", m->ledger.n_rows ? "\n" : "", name);
-        if (sparsity > 0.0) {
-            printf(", pruned to %.1f %% in %.2f s", 100.0 * sparsity, prep.prune_seconds);
+        if (zeros_wanted(zeros)) {
+            printf(", pruned%s%s to %.1f %% in %.2f s", zeros->profile ? " by " : "",
+                   zeros->profile ? zeros->profile : "", 100.0 * prep.sparsity, prep.prune_seconds);
         }
         printf("\n");
         print_head(m);
         fflush(stdout);
     }
-    struct rows_case about = {name, sparsity, prep.prune_seconds};
+    struct rows_case about = {name, zeros->profile, prep.sparsity, prep.prune_seconds};
     status = run_shapes(m, &prep, folder, &about, err);
     prep_free(&prep);
     return status;
@@ -178,14 +180,16 @@ nm_status matrix_run(struct matrix *m, nm_error *err)
     const char *tmp = getenv("TMPDIR");
     nm_status status = NM_OK;
     snprintf(folder, sizeof folder, "%.3900s/nmie-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    process_catch_interrupts();
+    interrupt_catch();
     if (!mkdtemp(folder)) {
         return complain(err, NM_EIO, "%s: %s", folder, strerror(errno));
     }
-    size_t n = m->n_models * m->n_sparsities;
-    for (size_t i = 0; i < n && (!status || n > 1) && !process_interrupted(); i++) {
-        const char *name = m->models[i / m->n_sparsities];
-        status = run_model(m, name, m->sparsities[i % m->n_sparsities], folder, err);
+    static const struct zeros as_it_is;
+    const size_t n_zeros = m->zeros.n ? m->zeros.n : 1, n = m->n_models * n_zeros;
+    for (size_t i = 0; i < n && (!status || n > 1) && !interrupt_status(); i++) {
+        const char *name = m->models[i / n_zeros];
+        const struct zeros *zeros = m->zeros.n ? &m->zeros.at[i % n_zeros] : &as_it_is;
+        status = run_model(m, name, zeros, folder, err);
         if (status && n > 1) {
             say("%s: %s", name, err->message);
             m->failed = true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* matrix.h - models x sparsities x threads x batches: a contest for each, its rows into a ledger.
+/* matrix.h - models x zeros x threads x batches: a contest for each, its rows into a ledger.
  */
 #ifndef NMIE_BENCH_MATRIX_H
 #define NMIE_BENCH_MATRIX_H
@@ -11,8 +11,7 @@ struct matrix {
     const struct settings *settings;
     char *const *models;
     size_t n_models;
-    double sparsities[ARGS_LIST_MAX];
-    size_t n_sparsities;
+    struct zeros_list zeros; /* none: as they are */
     struct args_list batches, threads;
     struct source_shape shape;
     const struct engine_spec *specs;

@@ -18,6 +18,11 @@ static const char *digits(double value, const char *format, char text[static 32]
     return text;
 }
 
+static void cell_ms(FILE *to, double value)
+{
+    markup_cell_number(to, value < 100.0 ? "%.3f" : "%.1f", value);
+}
+
 static const char *interval(const struct row *r, char text[static 64])
 {
     snprintf(text, 64, "-");
@@ -27,52 +32,54 @@ static const char *interval(const struct row *r, char text[static 64])
     return text;
 }
 
-static void cell(FILE *to, const char *text)
-{
-    fputs("<td>", to);
-    markup_text(to, text);
-    fputs("</td>", to);
-}
-
 static void table_row(FILE *to, const struct row *r)
 {
-    char text[96];
-    fprintf(to, "<tr%s><td class=\"l\">", r->agrees ? "" : " class=\"bad\"");
-    markup_text(to, row_case(r, text));
-    fputs("</td><td class=\"l\">", to);
-    markup_text(to, r->engine);
-    fputs("</td>", to);
-    cell(to, digits(r->rate, "%.4g", text));
-    cell(to, interval(r, text));
-    cell(to, digits(r->ms, "%.3f", text));
-    cell(to, digits(r->p90, "%.3f", text));
-    cell(to, digits(r->p99, "%.3f", text));
-    cell(to, digits(100.0 * r->spread, "%.1f %%", text));
-    cell(to, digits(r->error, "%.0e", text));
-    cell(to, digits(r->load_seconds + r->plan_seconds, "%.2f", text));
-    cell(to, digits(r->peak_mib, "%.0f", text));
-    fputs("</tr>\n", to);
+    char text[64];
+    markup_cell(to, "th", r->engine);
+    markup_cell_number(to, "%.4g", r->rate);
+    markup_cell(to, "td", interval(r, text));
+    cell_ms(to, r->ms);
+    cell_ms(to, r->p90);
+    cell_ms(to, r->p99);
+    markup_cell_number(to, "%.1f", 100.0 * r->spread);
+    markup_cell_number(to, r->agrees ? "%.0e" : "! %.0e", r->error);
+    markup_cell_number(to, "%.2f", r->load_seconds + r->plan_seconds);
+    markup_cell_number(to, "%.0f", r->peak_mib);
+    fputc('\n', to);
 }
 
-static void table(FILE *to, const struct row *const *shown, size_t n)
+/* The engines of one case, whose name stands once. */
+static void table_case(FILE *to, const struct row *const *shown, size_t n)
+{
+    char text[96];
+    fprintf(to, "<tbody><tr%s><th scope=\"rowgroup\" rowspan=\"%zu\">",
+            shown[0]->agrees ? "" : " class=\"bad\"", n);
+    markup_text(to, row_zeros_batch(shown[0], text));
+    for (size_t i = 0; i < n; i++) {
+        fputs(i == 0 ? "" : shown[i]->agrees ? "<tr>" : "<tr class=\"bad\">", to);
+        table_row(to, shown[i]);
+    }
+}
+
+static void table(FILE *to, const struct row *const *shown, size_t n, const char *name)
 {
     const char *baseline = NULL;
     for (size_t i = 0; i < n && !baseline; i++) {
         baseline = shown[i]->baseline;
     }
-    fputs("<div class=\"scroll\" tabindex=\"0\"><table><caption>Speed relative to ", to);
-    markup_text(to, baseline ? baseline : "no other engine");
-    fputs(" is the median over the rounds, formed round by round, and its interval; ms are of one "
-          "run; spread is that of the rounds' medians; error is the largest difference from the "
-          "first engine's outputs, relative to the largest output.</caption>"
-          "<thead><tr><th>case</th><th class=\"l\">engine</th><th>items/s</th><th>relative</th>"
-          "<th>median ms</th><th>p90</th><th>p99</th><th>spread</th><th>error</th>"
-          "<th>load + plan s</th><th>MiB</th></tr></thead><tbody>\n",
-          to);
-    for (size_t i = 0; i < n; i++) {
-        table_row(to, shown[i]);
+    markup_table(to, name);
+    fputs("<th>case<th class=\"l\">engine<th>items/s<th>relative", to);
+    if (baseline) {
+        fputs(" to ", to);
+        markup_text(to, baseline);
     }
-    fputs("</tbody></table></div>\n", to);
+    fputs("<th>median ms<th>p90<th>p99<th>spread %<th>error<th>load + plan s<th>MiB</thead>\n", to);
+    for (size_t i = 0, end; i < n; i = end) {
+        for (end = i + 1; end < n && row_same_case(shown[i], shown[end]); end++) {
+        }
+        table_case(to, &shown[i], end - i);
+    }
+    markup_table_end(to);
 }
 
 /* A sentence for each noisy case. */
@@ -99,6 +106,47 @@ static void noise(FILE *to, const struct rows *rows)
     }
 }
 
+static bool same_but_cores(const struct row *a, const struct row *b)
+{
+    struct row same = *b;
+    same.threads = a->threads;
+    return row_same_case(a, &same) && strcmp(a->engine, b->engine) == 0;
+}
+
+/* The predictions of one case. */
+static void prediction_case(FILE *to, const struct row *p, size_t n)
+{
+    char text[96];
+    fprintf(to, "<tbody><tr><th scope=\"rowgroup\" rowspan=\"%zu\">", n);
+    markup_text(to, row_model(p, text));
+    fputs(", ", to);
+    markup_text(to, row_zeros_batch(p, text));
+    fputs(", ", to);
+    markup_text(to, p->engine);
+    for (size_t i = 0; i < n; i++) {
+        fprintf(to, "%s<th>%d", i ? "<tr>" : "", (int)p[i].threads);
+        cell_ms(to, p[i].ms);
+        markup_cell_number(to, "%.4g", p[i].rate);
+        cell_ms(to, json_number(p[i].json, "measured_ms"));
+        markup_cell_number(to, "%+.1f %%", 100.0 * json_number(p[i].json, "off"));
+        fputc('\n', to);
+    }
+}
+
+/* "1 of these was measured too", and how far off it is. */
+static void prediction_error(FILE *to, const struct rows *rows)
+{
+    const cJSON *e = cJSON_GetObjectItemCaseSensitive(rows->document, "prediction_error");
+    const double n = json_number(e, "measured");
+    if (n > 0.0) {
+        fprintf(to,
+                "%.0f measured too: predictions are off by %.1f %% in the mean, %.1f %% at most.",
+                n, 100.0 * json_number(e, "mean"), 100.0 * json_number(e, "largest"));
+    } else {
+        fputs("None was measured here too: how far off they are is not known.", to);
+    }
+}
+
 static void prediction_table(FILE *to, const struct rows *rows)
 {
     size_t n;
@@ -108,32 +156,30 @@ static void prediction_table(FILE *to, const struct rows *rows)
             "<h2>Predictions</h2><p class=\"soft\">Not measured: a model from the layers of a run "
             "on one thread, the memory's bandwidth and the cores' distance. Where so many cores "
             "could be measured, that time and how far off the prediction is stand beside "
-            "it.</p><div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th>model</th>"
-            "<th class=\"l\">case</th><th class=\"l\">engine</th><th>predicted "
-            "ms</th><th>predicted items/s</th>"
-            "<th>measured ms</th><th>off</th></tr></thead><tbody>\n",
+            "it. ",
             to);
+        prediction_error(to, rows);
+        fputs("</p>\n", to);
+        markup_table(to, "predictions");
+        fputs("<th>case<th class=\"l\">cores<th>predicted ms<th>predicted items/s<th>measured ms"
+              "<th>off</thead>\n",
+              to);
     }
-    for (size_t i = 0; p && i < n; i++) {
-        char text[96];
-        fputs("<tr>", to);
-        cell(to, row_model(&p[i], text));
-        cell(to, row_case(&p[i], text));
-        cell(to, p[i].engine);
-        cell(to, digits(p[i].ms, "%.3f", text));
-        cell(to, digits(p[i].rate, "%.4g", text));
-        cell(to, digits(json_number(p[i].json, "measured_ms"), "%.3f", text));
-        cell(to, digits(100.0 * json_number(p[i].json, "off"), "%+.1f %%", text));
-        fputs("</tr>\n", to);
+    for (size_t i = 0, end; p && i < n; i = end) {
+        for (end = i + 1; end < n && same_but_cores(&p[i], &p[end]); end++) {
+        }
+        prediction_case(to, &p[i], end - i);
     }
-    fputs(p && n ? "</tbody></table></div>\n" : "", to);
+    if (p && n) {
+        markup_table_end(to);
+    }
     free(p);
 }
 
 /* Calls for each chart with the rows it shows. */
 struct drawing {
     FILE *to;
-    int y, width;
+    int y, width, number;
 };
 
 static void each_panel(const struct rows *rows, struct drawing *d,
@@ -150,27 +196,46 @@ static void each_panel(const struct rows *rows, struct drawing *d,
     free(shown);
 }
 
+static void draw_link(struct drawing *d, const struct chart *c, const struct row *const *shown,
+                      size_t n)
+{
+    (void)shown;
+    (void)n;
+    fprintf(d->to, "<a href=\"#c%d\">", d->number++);
+    markup_text(d->to, c->title);
+    fputs("</a> ", d->to);
+}
+
 static void draw_section(struct drawing *d, const struct chart *c, const struct row *const *shown,
                          size_t n)
 {
-    fputs("<section><h2>", d->to);
+    fprintf(d->to, "<section><h2 id=\"c%d\">", d->number);
     markup_text(d->to, c->title);
     fputs("</h2><figure tabindex=\"0\">\n", d->to);
     chart_svg(d->to, c, 0);
     fputs("</figure>\n", d->to);
     if (n) {
-        table(d->to, shown, n);
+        table(d->to, shown, n, c->title);
     }
     fputs("</section>\n", d->to);
+    d->number++;
 }
 
 void page_html(FILE *to, const void *context)
 {
     const struct rows *rows = context;
-    struct drawing d = {.to = to};
+    struct drawing links = {.to = to}, d = {.to = to};
     markup_begin(to, "Inference speed");
     markup_environment(to, cJSON_GetObjectItemCaseSensitive(rows->document, "environment"));
     noise(to, rows);
+    fputs("<nav aria-label=\"Charts\">", to);
+    each_panel(rows, &links, draw_link);
+    fputs(
+        "</nav>\n<p class=\"soft\">Relative speed is the median over the rounds, formed round by "
+        "round, and its interval; ms are of one run; spread is that of the rounds' medians; error "
+        "is the largest difference from the first engine's outputs, relative to the largest "
+        "output, and has a ! where it is larger than float32 explains.</p>\n",
+        to);
     each_panel(rows, &d, draw_section);
     prediction_table(to, rows);
     markup_end(to);
@@ -198,12 +263,7 @@ void page_svg(FILE *to, const void *context)
     const struct rows *rows = context;
     struct drawing d = {.to = to};
     each_panel(rows, &d, measure);
-    fprintf(to,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
-            "height=\"%d\"><style>\n",
-            d.width, d.y, d.width, d.y);
-    markup_chart_style(to);
-    fprintf(to, "</style><rect class=\"paper\" width=\"%d\" height=\"%d\"/>\n", d.width, d.y);
+    markup_svg_file(to, d.width, d.y, "inference speed");
     d.y = 0;
     each_panel(rows, &d, draw);
     fputs("</svg>\n", to);
@@ -228,7 +288,7 @@ void page_csv(FILE *to, const void *context)
     const struct rows *rows = context;
     fputs("model,sparsity,batch,threads,engine,precision,items_per_second,ms,p90_ms,p99_ms,best_ms,"
           "spread,ratio,ratio_low,ratio_high,baseline,error,load_seconds,plan_seconds,"
-          "peak_rss_mib\r\n",
+          "peak_rss_mib,profile\r\n",
           to);
     for (size_t i = 0; i < rows->n; i++) {
         const struct row *r = &rows->at[i];
@@ -246,6 +306,8 @@ void page_csv(FILE *to, const void *context)
         for (size_t k = 0; k < sizeof more / sizeof *more; k++) {
             fprintf(to, isnan(more[k]) ? "," : ",%.6g", more[k]);
         }
+        fputc(',', to);
+        csv_text(to, r->profile ? r->profile : "");
         fputs("\r\n", to);
     }
 }
@@ -268,5 +330,7 @@ void page_predictions(FILE *to, const struct rows *rows)
                 digits(json_number(p[i].json, "measured_ms"), "%.3f", ms),
                 digits(100.0 * json_number(p[i].json, "off"), "%+.1f %%", off));
     }
+    prediction_error(to, rows);
+    fputc('\n', to);
     free(p);
 }

@@ -98,6 +98,9 @@ static cJSON *one_prediction(const struct row *row, const struct row *measured, 
     cJSON_AddStringToObject(p, "engine", row->engine);
     cJSON_AddBoolToObject(p, "predicted", true);
     cJSON_AddNumberToObject(p, "sparsity", row->sparsity);
+    if (row->profile) {
+        cJSON_AddStringToObject(p, "profile", row->profile);
+    }
     cJSON_AddNumberToObject(p, "batch", (double)row->batch);
     cJSON_AddNumberToObject(p, "threads", cores);
     cJSON_AddNumberToObject(p, "items_per_second", (double)row->batch / seconds);
@@ -135,11 +138,34 @@ static void add_machine(cJSON *document, const struct machine *m)
     cJSON_AddNumberToObject(about, "measured_on_cores", m->cores);
 }
 
+/* Where as many cores were measured too: how far off predictions are, whichever way. */
+static void add_error(cJSON *document, const cJSON *predictions)
+{
+    const cJSON *p;
+    double n = 0.0, sum = 0.0, most = 0.0;
+    cJSON_ArrayForEach(p, predictions)
+    {
+        const double off = fabs(json_number(p, "off"));
+        if (!isnan(off)) {
+            n++;
+            sum += off;
+            most = fmax(most, off);
+        }
+    }
+    cJSON *error = cJSON_AddObjectToObject(document, "prediction_error");
+    cJSON_AddNumberToObject(error, "measured", n);
+    if (n > 0.0) {
+        cJSON_AddNumberToObject(error, "mean", sum / n);
+        cJSON_AddNumberToObject(error, "largest", most);
+    }
+}
+
 nm_status predict_rows(struct rows *rows, const struct args_list *cores, const struct machine *m,
                        nm_error *err)
 {
     cJSON_DeleteItemFromObjectCaseSensitive(rows->document, "machine");
     cJSON_DeleteItemFromObjectCaseSensitive(rows->document, "predictions");
+    cJSON_DeleteItemFromObjectCaseSensitive(rows->document, "prediction_error");
     cJSON *list = cJSON_AddArrayToObject(rows->document, "predictions");
     if (!list) {
         return complain(err, NM_ENOMEM, "no memory for predictions");
@@ -151,5 +177,6 @@ nm_status predict_rows(struct rows *rows, const struct args_list *cores, const s
         }
     }
     add_machine(rows->document, m);
+    add_error(rows->document, list);
     return NM_OK;
 }

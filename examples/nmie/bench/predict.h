@@ -25,7 +25,8 @@ double predict_seconds(const struct row *row, const struct machine *machine, int
 
 /*
  * Adds to the document "machine" and "predictions": for each row of libnm on one thread, each
- * number of cores, and each that was measured too, whose time is beside it. Keeps rows up to date.
+ * number of cores, and each that was measured too, whose time is beside it; and "prediction_error",
+ * of the latter.
  */
 nm_status predict_rows(struct rows *rows, const struct args_list *cores,
                        const struct machine *machine, nm_error *err);

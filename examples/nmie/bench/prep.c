@@ -47,13 +47,14 @@ static nm_status write_inputs(const struct prep_wish *wish, const nm_model *mode
     return status;
 }
 
-static nm_status make(const struct maker *m, nm_model **model, double *prune_seconds, nm_error *err)
+static nm_status make(const struct maker *m, nm_model **model, double *share, double *prune_seconds,
+                      nm_error *err)
 {
     double seconds;
     nm_status status =
         source_load(m->wish->name, m->wish->settings, &m->wish->shape, model, &seconds, err);
-    if (!status && m->wish->sparsity > 0.0) {
-        status = source_prune(model, m->wish->sparsity, prune_seconds, err);
+    if (!status && zeros_wanted(m->wish->zeros)) {
+        status = zeros_make(m->wish->zeros, model, share, prune_seconds, err);
     }
     if (!status && m->path) {
         status = nm_model_save(*model, m->path, NULL, err);
@@ -83,13 +84,14 @@ static void maker_main(void *context, FILE *in, FILE *out)
     nm_model *model = NULL;
     nm_error err;
     struct json j;
-    double prune_seconds = 0.0;
+    double share = 0.0, prune_seconds = 0.0;
     (void)in;
-    if (make(m, &model, &prune_seconds, &err)) {
+    if (make(m, &model, &share, &prune_seconds, &err)) {
         process_refuse(out, &err);
         return;
     }
     process_answer(&j, out);
+    json_double(&j, "sparsity", share);
     json_double(&j, "prune_seconds", prune_seconds);
     tell_values(&j, "inputs", model, nm_model_inputs(model), nm_model_input);
     tell_values(&j, "outputs", model, nm_model_outputs(model), nm_model_output);
@@ -126,13 +128,14 @@ static nm_status understand(struct prep *p, nm_error *err)
     {
         p->output_types[i++] = (nm_type)cJSON_GetObjectItemCaseSensitive(value, "type")->valueint;
     }
+    p->sparsity = cJSON_GetObjectItemCaseSensitive(p->about, "sparsity")->valuedouble;
     p->prune_seconds = cJSON_GetObjectItemCaseSensitive(p->about, "prune_seconds")->valuedouble;
     return NM_OK;
 }
 
 nm_status prep_make(struct prep *p, const struct prep_wish *wish, nm_error *err)
 {
-    bool changed = wish->sparsity > 0.0 || strncmp(wish->name, "builtin:", 8) == 0;
+    bool changed = zeros_wanted(wish->zeros) || strncmp(wish->name, "builtin:", 8) == 0;
     struct process process;
     *p = (struct prep){0};
     if (changed && asprintf(&p->model, "%s/model.onnx", wish->folder) < 0) {

@@ -9,6 +9,7 @@
 #include "examples/nmie/args.h"
 #include "examples/nmie/bench/process.h"
 #include "examples/nmie/model_source.h"
+#include "examples/nmie/prune/zeros.h"
 
 struct prep_wish {
     const struct settings *settings;
@@ -16,13 +17,13 @@ struct prep_wish {
     const char *folder;
     struct source_shape shape;
     struct args_list batches;
-    double sparsity; /* 0: as it is */
+    const struct zeros *zeros;
     double timeout;
 };
 
 struct prep {
-    char *model; /* file */
-    double prune_seconds;
+    char *model;                    /* file */
+    double sparsity, prune_seconds; /* what came out, and how long it took */
     size_t n_in, n_out;
     const char **inputs, **outputs; /* names, owned by about */
     nm_type *output_types;

@@ -2,6 +2,7 @@
 /* Children and their pipes. */
 #include "examples/nmie/bench/process.h"
 
+#include "examples/nmie/interrupt.h"
 #include "examples/nmie/model_source.h"
 
 #include <errno.h>
@@ -12,26 +13,6 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static volatile sig_atomic_t interrupted;
-
-static void note_interrupt(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
-
-void process_catch_interrupts(void)
-{
-    struct sigaction action = {.sa_handler = note_interrupt}; /* no SA_RESTART: poll returns */
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
-bool process_interrupted(void)
-{
-    return interrupted;
-}
 
 /* What an engine prints goes to stderr, that it may not mix with answers or results. */
 static void child(const int to[2], const int from[2], const cpu_set_t *cores, process_main run,
@@ -133,11 +114,12 @@ static nm_status read_line(struct process *p, double timeout, nm_error *err)
         struct pollfd fd = {.fd = p->from, .events = POLLIN};
         double left = end - source_now();
         int ready = poll(&fd, 1, left > 0.0 ? (int)(left * 1e3) + 1 : 0);
-        if (interrupted || ready == 0 || (ready < 0 && errno != EINTR)) {
+        if (interrupt_status() || ready == 0 || (ready < 0 && errno != EINTR)) {
             kill(-p->pid, SIGKILL);
             buried(p, NULL);
-            return interrupted ? complain(err, NM_ECANCELED, "interrupted")
-                               : complain(err, NM_EINTERNAL, "hangs: no answer in %.0f s", timeout);
+            return interrupt_status()
+                       ? complain(err, NM_ECANCELED, "interrupted")
+                       : complain(err, NM_EINTERNAL, "hangs: no answer in %.0f s", timeout);
         }
         if (!grow(p)) {
             return complain(err, NM_ENOMEM, "no memory for an answer");

@@ -12,7 +12,6 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <sys/types.h>
 
@@ -34,15 +33,10 @@ nm_status process_start(struct process *p, const cpu_set_t *cores, process_main 
                         nm_error *err);
 
 /* Sends a line (NULL: just waits) and returns the answer, freed by cJSON_Delete. An answer of
- * process_refuse, an end, or no answer in time: an error, and in the latter two cases the child is
- * gone. */
+ * process_refuse, an end, no answer in time, or an interrupt (interrupt.h): an error, and in all but
+ * the first case the child is gone. */
 nm_status process_ask(struct process *p, const char *line, double timeout, cJSON **answer,
                       nm_error *err);
-
-/* From now on SIGINT and SIGTERM do not end this process: they make process_ask fail, now and from
- * then on, so that files are removed and what has been measured is shown. */
-void process_catch_interrupts(void);
-bool process_interrupted(void);
 
 /* Seconds of CPU time that it and what it has started and waited for have used. */
 double process_cpu_seconds(const struct process *p);

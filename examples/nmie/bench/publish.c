@@ -2,9 +2,9 @@
 /* What happens to a result once it is there. */
 #include "examples/nmie/bench/publish.h"
 
-#include "examples/nmie/bench/output.h"
 #include "examples/nmie/bench/page.h"
 #include "examples/nmie/bench/predict.h"
+#include "examples/nmie/output.h"
 
 nm_status rows_merge(const char *const *paths, size_t n, struct rows *rows, nm_error *err)
 {
@@ -42,7 +42,10 @@ static nm_status predict(const struct publish *p, struct rows *rows, nm_error *e
 {
     const struct machine machine = predict_measure();
     nm_status status = predict_rows(rows, &p->cores, &machine, err);
-    if (!status && !p->quiet) {
+    const cJSON *found = cJSON_GetObjectItemCaseSensitive(rows->document, "predictions");
+    if (!status && cJSON_GetArraySize(found) == 0) {
+        say("nothing to predict from: it takes the layers of libnm on one thread (-t 1)");
+    } else if (!status && !p->quiet) {
         page_predictions(stdout, rows);
     }
     return status;

@@ -90,6 +90,14 @@ static void tell_dense(struct json *j, const struct contest *c, const struct con
     json_close(j, '}');
 }
 
+static void tell_zeros(struct json *j, const struct rows_case *about)
+{
+    json_double(j, "sparsity", about->sparsity);
+    if (about->profile) {
+        json_string(j, "profile", about->profile);
+    }
+}
+
 void rows_tell(struct json *j, const struct contest *c, const struct rows_case *about,
                const struct contestant *a, const struct contestant *dense)
 {
@@ -102,7 +110,7 @@ void rows_tell(struct json *j, const struct contest *c, const struct rows_case *
     json_string(j, "isa", string_of(a->about, "isa"));
     json_string(j, "precision", string_of(a->about, "precision"));
     json_bool(j, "dense", cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(a->about, "dense")));
-    json_double(j, "sparsity", about->sparsity);
+    tell_zeros(j, about);
     tell_times(j, c, a);
     tell_ratio(j, c, a);
     tell_error(j, c, a);
@@ -124,7 +132,7 @@ void rows_tell_skipped(struct json *j, const struct contest *c, const struct row
 {
     json_string(j, "engine", a->spec->name);
     json_string(j, "model", about->model);
-    json_double(j, "sparsity", about->sparsity);
+    tell_zeros(j, about);
     json_int(j, "batch", c->batch);
     json_int(j, "threads", c->threads);
     json_bool(j, "failed", a->fate == FAILED);

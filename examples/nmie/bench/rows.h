@@ -13,7 +13,7 @@
 
 /* What a case has beside its contest. */
 struct rows_case {
-    const char *model;
+    const char *model, *profile; /* profile: a recipe's file name, NULL: none */
     double sparsity, prune_seconds;
 };
 
@@ -27,7 +27,9 @@ void rows_tell_skipped(struct json *j, const struct contest *c, const struct row
 
 /* A row as it was read; strings belong to the document. Numbers that are not there: NAN. */
 struct row {
+    size_t network, place; /* of its model and of itself, in the order in which they came */
     const char *model, *engine, *precision;
+    const char *profile; /* NULL: the same share in all layers */
     double sparsity;
     int64_t batch;
     int32_t threads;
@@ -43,6 +45,8 @@ struct row {
     const cJSON *json;
 };
 
+/* Sorted: networks as they came, of each zeros, batches and threads ascending, engines as they
+ * came. */
 struct rows {
     cJSON *document;
     struct row *at;
@@ -61,7 +65,11 @@ void rows_free(struct rows *rows);
 const char *row_model(const struct row *row, char text[static 64]);
 /* "90 % zeros, batch 1, 2 threads": the case without its model and engine. */
 const char *row_case(const struct row *row, char text[static 96]);
-/* The same model, sparsity, batch and threads. */
+/* "none", "90 %" or "fast.recipe: 87.5 %". */
+const char *row_zeros(const struct row *row, char text[static 64]);
+/* "90 % zeros, batch 1": the case without its threads. */
+const char *row_zeros_batch(const struct row *row, char text[static 96]);
+/* The same model, zeros, batch and threads. */
 bool row_same_case(const struct row *a, const struct row *b);
 
 /* A number of a JSON object, NAN when it is not there. */

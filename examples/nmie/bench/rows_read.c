@@ -42,6 +42,7 @@ bool row_read(const cJSON *json, struct row *r)
     *r = (struct row){.model = text_of(json, "model", NULL),
                       .engine = text_of(json, "engine", "libnm"),
                       .precision = text_of(json, "precision", ""),
+                      .profile = text_of(json, "profile", NULL),
                       .baseline = text_of(json, "baseline", NULL),
                       .sparsity = json_number(json, "sparsity"),
                       .rate = json_number(json, "items_per_second"),
@@ -73,6 +74,46 @@ bool row_read(const cJSON *json, struct row *r)
     return true;
 }
 
+static int sign(double a, double b)
+{
+    return (a > b) - (a < b);
+}
+
+static const char *profile(const struct row *row)
+{
+    return row->profile ? row->profile : "";
+}
+
+static int by_case(const void *a, const void *b)
+{
+    const struct row *x = a, *y = b;
+    const int order[] = {sign((double)x->network, (double)y->network),
+                         sign(x->sparsity, y->sparsity),
+                         strcmp(profile(x), profile(y)),
+                         sign((double)x->batch, (double)y->batch),
+                         sign(x->threads, y->threads),
+                         sign((double)x->place, (double)y->place)};
+    size_t i = 0;
+    while (i + 1 < sizeof order / sizeof *order && order[i] == 0) {
+        i++;
+    }
+    return order[i];
+}
+
+static void sort(struct rows *rows)
+{
+    for (size_t i = 0; i < rows->n; i++) {
+        char x[64], y[64];
+        size_t k = 0;
+        while (strcmp(row_model(&rows->at[i], x), row_model(&rows->at[k], y)) != 0) {
+            k++;
+        }
+        rows->at[i].network = k;
+        rows->at[i].place = i;
+    }
+    qsort(rows->at, rows->n, sizeof *rows->at, by_case);
+}
+
 nm_status rows_of(cJSON *document, const char *path, struct rows *rows, nm_error *err)
 {
     const cJSON *cases = cJSON_GetObjectItemCaseSensitive(document, "cases"), *row;
@@ -99,6 +140,7 @@ nm_status rows_of(cJSON *document, const char *path, struct rows *rows, nm_error
                         "model, batch, threads or items_per_second",
                         path);
     }
+    sort(rows);
     return NM_OK;
 }
 
@@ -133,14 +175,31 @@ const char *row_model(const struct row *row, char text[static 64])
     return text;
 }
 
+const char *row_zeros(const struct row *row, char text[static 64])
+{
+    if (row->profile) {
+        snprintf(text, 64, "%.40s: %.4g %%", row->profile, 100.0 * row->sparsity);
+    } else if (row->sparsity > 0.0) {
+        snprintf(text, 64, "%.4g %%", 100.0 * row->sparsity);
+    } else {
+        snprintf(text, 64, "none");
+    }
+    return text;
+}
+
+const char *row_zeros_batch(const struct row *row, char text[static 96])
+{
+    char zeros[64];
+    const bool any = row->sparsity > 0.0 || row->profile;
+    snprintf(text, 96, "%s%sbatch %lld", any ? row_zeros(row, zeros) : "", any ? " zeros, " : "",
+             (long long)row->batch);
+    return text;
+}
+
 const char *row_case(const struct row *row, char text[static 96])
 {
-    char zeros[32] = "";
-    if (row->sparsity > 0.0) {
-        snprintf(zeros, sizeof zeros, "%.4g %% zeros, ", 100.0 * row->sparsity);
-    }
-    snprintf(text, 96, "%sbatch %lld, %d thread%s", zeros, (long long)row->batch, (int)row->threads,
-             row->threads == 1 ? "" : "s");
+    const size_t n = strlen(row_zeros_batch(row, text));
+    snprintf(text + n, 96 - n, ", %d thread%s", (int)row->threads, row->threads == 1 ? "" : "s");
     return text;
 }
 
@@ -148,5 +207,6 @@ bool row_same_case(const struct row *a, const struct row *b)
 {
     char x[64], y[64];
     return a->batch == b->batch && a->threads == b->threads &&
-           fabs(a->sparsity - b->sparsity) < 1e-9 && strcmp(row_model(a, x), row_model(b, y)) == 0;
+           fabs(a->sparsity - b->sparsity) < 1e-9 && strcmp(profile(a), profile(b)) == 0 &&
+           strcmp(row_model(a, x), row_model(b, y)) == 0;
 }

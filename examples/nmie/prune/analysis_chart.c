@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Charts of an analysis: layers by sparsities as a map of shades, and time against sparsity. */
-#include "examples/nmie/bench/markup.h"
+#include "examples/nmie/markup.h"
 #include "examples/nmie/prune/analysis.h"
 
 #include <math.h>
@@ -80,8 +80,9 @@ static void draw_bars(FILE *to, const struct analysis *a, const struct analysis_
     fputs("</title>", to);
     fprintf(to, "<rect class=\"s2\" x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"10\"/>", x, y + 6,
             MAC_BAR * fmax(l->macs, 0.0) / most_macs);
-    fprintf(to, "<rect class=\"s6\" fill-opacity=\".35\" x=\"%d\" y=\"%d\" width=\"%.1f\" "
-                "height=\"10\"/>",
+    fprintf(to,
+            "<rect class=\"s6\" fill-opacity=\".35\" x=\"%d\" y=\"%d\" width=\"%.1f\" "
+            "height=\"10\"/>",
             z, y + 6, TIME_BAR * fmax(l->ms[0], 0.0) / most_ms);
     for (int i = 0; i < 2; i++) {
         double ms = l->ms[analysis_at(a, marks[i])];
@@ -104,8 +105,9 @@ static void draw_legend(FILE *to, const struct analysis *a, double most_macs, do
             a->has_error ? "error of the layer's output, %, at a sparsity of"
                          : "time, % of the dense layer's, at a sparsity of",
             x, most_macs * 1e-6, z, most_ms);
-    fprintf(to, "<rect class=\"s6\" fill-opacity=\".35\" x=\"%d\" y=\"56\" width=\"18\" "
-                "height=\"10\"/><text class=\"u\" x=\"%d\" y=\"65\">dense</text>",
+    fprintf(to,
+            "<rect class=\"s6\" fill-opacity=\".35\" x=\"%d\" y=\"56\" width=\"18\" "
+            "height=\"10\"/><text class=\"u\" x=\"%d\" y=\"65\">dense</text>",
             z, z + 24);
     draw_mark(to, 0, z + 78, 61);
     fprintf(to, "<text class=\"u\" x=\"%d\" y=\"65\">80 %%</text>", z + 88);
@@ -127,11 +129,8 @@ int analysis_heat(FILE *to, const struct analysis *a, int y)
             most_ms = fmax(most_ms, l->ms[k]);
         }
     }
-    fprintf(to,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
-            "height=\"%d\" y=\"%d\" role=\"img\" aria-label=\"layers and sparsities; the table has "
-            "the numbers\">",
-            ANALYSIS_WIDTH, analysis_heat_height(a), ANALYSIS_WIDTH, analysis_heat_height(a), y);
+    markup_svg(to, ANALYSIS_WIDTH, analysis_heat_height(a), y, "img",
+               "layers and sparsities; the table has the numbers");
     draw_legend(to, a, most_macs, most_ms);
     for (size_t i = 0; i < a->n_layers; i++) {
         const struct analysis_layer *l = &a->layers[i];
@@ -165,12 +164,11 @@ int analysis_curve(FILE *to, const struct analysis *a, int y)
         top = fmax(top, a->dense_ms / analysis_total_ms(a, i));
     }
     top = ceil(top);
-    fprintf(to,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
-            "height=\"%d\" y=\"%d\" role=\"img\" aria-label=\"predicted speed-up against sparsity\">"
-            "<text class=\"t\" x=\"0\" y=\"20\">The same sparsity in all of these layers</text>"
-            "<text class=\"u\" x=\"0\" y=\"42\">predicted speed-up over the dense network</text>",
-            ANALYSIS_WIDTH, ANALYSIS_CURVE_HEIGHT, ANALYSIS_WIDTH, ANALYSIS_CURVE_HEIGHT, y);
+    markup_svg(to, ANALYSIS_WIDTH, ANALYSIS_CURVE_HEIGHT, y, "img",
+               "predicted speed-up against sparsity");
+    fputs("<text class=\"t\" x=\"0\" y=\"20\">The same sparsity in all of these layers</text>"
+          "<text class=\"u\" x=\"0\" y=\"42\">predicted speed-up over the dense network</text>",
+          to);
     int step = (int)fmax(1.0, ceil(top / 6.0));
     for (int i = 0; i <= (int)top; i += step) {
         double line = PLOT_TOP + PLOT_H * (1.0 - i / top);

@@ -1,48 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An analysis as a page and as one SVG. */
-#include "examples/nmie/bench/markup.h"
+#include "examples/nmie/markup.h"
 #include "examples/nmie/prune/analysis.h"
-
-#include <math.h>
-
-static void cell(FILE *to, const char *format, double value)
-{
-    fputs("<td>", to);
-    if (isnan(value)) {
-        fputc('-', to);
-    } else {
-        fprintf(to, format, value);
-    }
-    fputs("</td>", to);
-}
 
 /* A table of one kind of number: errors in percent, or milliseconds. */
 static void table(FILE *to, const struct analysis *a, bool errors)
 {
-    fprintf(to, "<div class=\"scroll\" tabindex=\"0\"><table><caption>%s</caption><thead><tr>"
-                "<th>layer</th><th class=\"l\">weight</th><th>million MACs</th><th>weights</th>",
+    fprintf(to, "<p class=\"soft\">%s</p>\n",
             errors ? "Relative squared error of the layer's output, %, by sparsity: what remains "
                      "after the weights left have made up for the others"
                    : "Milliseconds by sparsity, predicted from measurements on this machine");
+    markup_table(to, errors ? "errors by layer" : "milliseconds by layer");
+    fputs("<th>layer<th class=\"l\">weight<th>million MACs<th>weights", to);
     for (size_t k = errors; k < a->n_grid; k++) {
-        fprintf(to, "<th>%.4g %%</th>", 100.0 * a->grid[k]);
+        fprintf(to, "<th>%.4g %%", 100.0 * a->grid[k]);
     }
-    fputs("</tr></thead><tbody>\n", to);
+    fputs("</thead><tbody>\n", to);
     for (size_t i = 0; i < a->n_layers; i++) {
         const struct analysis_layer *l = &a->layers[i];
-        fputs("<tr><td class=\"l\">", to);
-        markup_text(to, l->node);
-        fputs("</td><td class=\"l\">", to);
-        markup_text(to, l->weight);
-        fputs("</td>", to);
-        cell(to, "%.2f", l->macs * 1e-6);
-        cell(to, "%.0f", l->elems);
+        fputs("<tr>", to);
+        markup_cell(to, "th", l->node);
+        markup_cell(to, "th", l->weight);
+        markup_cell_number(to, "%.2f", l->macs * 1e-6);
+        markup_cell_number(to, "%.0f", l->elems);
         for (size_t k = errors; k < a->n_grid; k++) {
-            cell(to, errors ? "%.2f" : "%.4f", errors ? 100.0 * l->error[k] : l->ms[k]);
+            markup_cell_number(to, errors ? "%.2f" : "%.4f",
+                               errors ? 100.0 * l->error[k] : l->ms[k]);
         }
-        fputs("</tr>\n", to);
+        fputc('\n', to);
     }
-    fputs("</tbody></table></div>\n", to);
+    markup_table_end(to);
 }
 
 void analysis_html(FILE *to, const void *context)
@@ -51,12 +38,13 @@ void analysis_html(FILE *to, const void *context)
     markup_begin(to, "What pruning would cost");
     fputs("<p>", to);
     markup_text(to, a->model);
-    fprintf(to,
-            ": %zu layers that can be pruned. Dense it takes %.3f ms, %.3f ms of them in what is not "
-            "pruned.%s</p>\n<figure tabindex=\"0\">\n",
-            a->n_layers, a->dense_ms, a->other_ms,
-            a->has_error ? " Pale cells: the layer hardly notices. Full ones: its output is lost."
-                         : " Without calibration data there are times only, no errors.");
+    fprintf(
+        to,
+        ": %zu layers that can be pruned. Dense it takes %.3f ms, %.3f ms of them in what is not "
+        "pruned.%s</p>\n<figure tabindex=\"0\">\n",
+        a->n_layers, a->dense_ms, a->other_ms,
+        a->has_error ? " Pale cells: the layer hardly notices. Full ones: its output is lost."
+                     : " Without calibration data there are times only, no errors.");
     analysis_heat(to, a, 0);
     fputs("</figure>\n<figure tabindex=\"0\">\n", to);
     analysis_curve(to, a, 0);
@@ -72,13 +60,7 @@ void analysis_svg(FILE *to, const void *context)
 {
     const struct analysis *a = context;
     int height = analysis_heat_height(a) + ANALYSIS_CURVE_HEIGHT;
-    fprintf(to,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
-            "height=\"%d\"><style>\n",
-            ANALYSIS_WIDTH, height, ANALYSIS_WIDTH, height);
-    markup_chart_style(to);
-    fprintf(to, "</style><rect class=\"paper\" width=\"%d\" height=\"%d\"/>\n", ANALYSIS_WIDTH,
-            height);
+    markup_svg_file(to, ANALYSIS_WIDTH, height, "what pruning would cost");
     analysis_curve(to, a, analysis_heat(to, a, 0));
     fputs("</svg>\n", to);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The frame of all pages. */
-#include "examples/nmie/bench/markup.h"
+#include "examples/nmie/markup.h"
+
+#include <math.h>
 
 void markup_text(FILE *to, const char *text)
 {
@@ -24,6 +26,12 @@ void markup_text(FILE *to, const char *text)
     }
 }
 
+void markup_number(FILE *to, double value)
+{
+    const double tenths = round(10.0 * value);
+    fprintf(to, fmod(tenths, 10.0) == 0.0 ? "%.0f" : "%.1f", tenths / 10.0 + 0.0); /* no -0 */
+}
+
 static const char light[] = "--ink:#1b1f24;--soft:#59636e;--line:#d1d9e0;--paper:#fff;"
                             "--s0:#0072b2;--s1:#e69f00;--s2:#009e73;--s3:#cc79a7;"
                             "--s4:#56b4e9;--s5:#d55e00;--s6:#8c959f;--s7:#b5a800";
@@ -36,7 +44,8 @@ void markup_chart_style(FILE *to)
     fprintf(to, ":root{color-scheme:light dark;%s}\n", light);
     fprintf(to, "@media(prefers-color-scheme:dark){:root{%s}}\n", dark);
     fputs("svg text{font:12px system-ui,sans-serif;fill:var(--ink)}"
-          "svg text.t{font-size:15px;font-weight:600}svg text.n{font-size:10px}"
+          "svg text.t{font-size:15px;font-weight:600}svg text.n,svg .v text{font-size:10px}"
+          "svg .v text{text-anchor:middle}svg .v .m{font-size:12px}svg text.r{text-anchor:end}"
           "svg text.u{fill:var(--soft);font-size:11px}"
           "svg .g{stroke:var(--line);stroke-width:1}svg .a{stroke:var(--soft);stroke-width:1}"
           "svg .e{stroke:var(--ink);stroke-width:1;opacity:.6}svg .paper{fill:var(--paper)}"
@@ -67,8 +76,9 @@ void markup_begin(FILE *to, const char *title)
         "figure{margin:1rem 0;overflow-x:auto}.scroll{overflow-x:auto}"
         "table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}"
         "th,td{padding:.2rem .5rem;border-bottom:1px solid var(--line);text-align:right;"
-        "white-space:nowrap}th:first-child,td.l,th.l{text-align:left}"
-        "tr.bad td{color:var(--s5);font-weight:600}"
+        "white-space:nowrap}th:first-child,td.l,th.l,tbody th{text-align:left}"
+        "tbody th{font-weight:400;vertical-align:top}nav a{margin-right:1rem;white-space:nowrap}"
+        "tr.bad td,tr.bad th:not([rowspan]){color:var(--s5);font-weight:600}"
         "a{color:var(--s0)}.skip{position:absolute;left:-999px}.skip:focus{position:static}\n"
         "</style></head>\n<body><a class=\"skip\" href=\"#main\">Skip to the results</a>"
         "<main id=\"main\"><h1>",
@@ -80,6 +90,56 @@ void markup_begin(FILE *to, const char *title)
 void markup_end(FILE *to)
 {
     fputs("</main></body></html>\n", to);
+}
+
+void markup_svg(FILE *to, int width, int height, int y, const char *role, const char *label)
+{
+    fprintf(to,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
+            "height=\"%d\"",
+            width, height, width, height);
+    if (y > 0) {
+        fprintf(to, " y=\"%d\"", y);
+    }
+    fprintf(to, " role=\"%s\" aria-label=\"", role);
+    markup_text(to, label);
+    fputs("\">", to);
+}
+
+void markup_svg_file(FILE *to, int width, int height, const char *label)
+{
+    markup_svg(to, width, height, 0, "group", label);
+    fputs("<style>\n", to);
+    markup_chart_style(to);
+    fprintf(to, "</style><rect class=\"paper\" width=\"%d\" height=\"%d\"/>\n", width, height);
+}
+
+void markup_table(FILE *to, const char *label)
+{
+    fputs("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"", to);
+    markup_text(to, label);
+    fputs("\"><table><thead><tr>", to);
+}
+
+void markup_table_end(FILE *to)
+{
+    fputs("</table></div>\n", to);
+}
+
+void markup_cell(FILE *to, const char *tag, const char *text)
+{
+    fprintf(to, "<%s>", tag);
+    markup_text(to, text);
+}
+
+void markup_cell_number(FILE *to, const char *format, double value)
+{
+    fputs("<td>", to);
+    if (isnan(value)) {
+        fputc('-', to);
+    } else {
+        fprintf(to, format, value);
+    }
 }
 
 static void tell(FILE *to, const cJSON *environment, const char *key, const char *name)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files written. */
-#include "examples/nmie/bench/output.h"
+#include "examples/nmie/output.h"
 
 #include "examples/nmie/nmie.h"
 

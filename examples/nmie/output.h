@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* output.h - a file that a function fills. */
-#ifndef NMIE_BENCH_OUTPUT_H
-#define NMIE_BENCH_OUTPUT_H
+#ifndef NMIE_OUTPUT_H
+#define NMIE_OUTPUT_H
 
 #include <nm/nm.h>
 
