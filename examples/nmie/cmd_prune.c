@@ -30,7 +30,7 @@ static const char help[] =
     "  --speedup F          F times as fast as the dense network, such as 3x\n"
     "  --max-drop P         as fast as a drop of accuracy by P allows: 1% or 0.01 is one point.\n"
     "                       Without classes: answers that may change\n"
-    "  --preset recal       no measurable loss: half a point, but at most two answers\n"
+    "  --preset recal       no measurable loss: two answers, but at most a point\n"
     "  --preset recal-perf  99 % of the accuracy\n"
     "How:\n"
     "  --method M           reconstruct (default with --calib): zeros where the network's outputs\n"
@@ -64,7 +64,7 @@ enum preset { PRESET_NONE, PRESET_RECAL, PRESET_RECAL_PERF };
 /* For no loss at all; 0 would mean that nothing was asked. */
 #define NO_DROP 1e-9
 /* What recal may lose: a difference that the data cannot tell from none. */
-#define RECAL_DROP 0.005
+#define RECAL_DROP 0.01
 #define RECAL_ANSWERS 2.0
 /* The share of the accuracy that recal-perf may lose. */
 #define PERF_DROP 0.01
