@@ -187,7 +187,9 @@ static void vary(struct searching *v, double *weight)
     }
 }
 
-static nm_status improve_weights(struct searching *v, double budget, nm_error *err)
+/* Picks the best of some profiles for a budget. progress: from, to. */
+static nm_status improve_weights(struct searching *v, double budget, const double progress[2],
+                                 nm_error *err)
 {
     struct nmi_verdict best, now;
     double reached, *weight = nmi_arena_array(&v->arena, (size_t)v->n + 1, sizeof *weight);
@@ -198,7 +200,8 @@ static nm_status improve_weights(struct searching *v, double budget, nm_error *e
     NMI_TRY(allocate(v, v->weight, budget, v->pick, &reached, err));
     NMI_TRY(judge_stitched(v, v->pick, &best, err));
     for (int32_t t = 0; t < TRIALS; t++) {
-        NMI_TRY(nmi_prune_progress(v->s->options, 0.25 + 0.15 * t / TRIALS, "profiles", err));
+        const double done = progress[0] + (progress[1] - progress[0]) * t / TRIALS;
+        NMI_TRY(nmi_prune_progress(v->s->options, done, "profiles", err));
         vary(v, weight);
         NMI_TRY(allocate(v, weight, budget, pick, &reached, err));
         if (memcmp(pick, v->pick, (size_t)v->n * sizeof *pick) == 0) {
@@ -256,12 +259,13 @@ static nm_status fit_budget(struct searching *v, double goal_ms, double *budget,
 static nm_status search_speed(struct searching *v, struct candidate *best, double *drop,
                               nm_error *err)
 {
-    const double goal = v->speed.dense_ms / v->s->options->speedup, progress[2] = {0.4, 1};
+    const double goal = v->speed.dense_ms / v->s->options->speedup;
+    const double trials[2] = {0.25, 0.4}, progress[2] = {0.4, 1};
     struct nmi_verdict verdict;
     double budget;
     NMI_TRY(fit_budget(v, goal, &budget, err));
     if (v->stitch) {
-        NMI_TRY(improve_weights(v, budget, err));
+        NMI_TRY(improve_weights(v, budget, trials, err));
         NMI_TRY(fit_budget(v, goal, &budget, err));
     }
     NMI_TRY(prune_candidate(v, v->pick, progress, best, err));
@@ -276,16 +280,21 @@ static nm_status search_speed(struct searching *v, struct candidate *best, doubl
 static nm_status try_budget(struct searching *v, double budget, int32_t step, struct candidate *best,
                             double *drop, bool *passes, nm_error *err)
 {
-    const double each = 0.6 / STEPS, progress[2] = {0.4 + each * step, 0.4 + each * (step + 1)};
+    const double each = 0.75 / STEPS, from = 0.25 + each * step;
+    const double trials[2] = {from, from + 0.3 * each}, progress[2] = {trials[1], from + each};
     struct candidate c = {0};
     struct nmi_verdict verdict = {0};
     double reached;
-    NMI_TRY(allocate(v, v->weight, budget, v->pick, &reached, err));
+    if (v->stitch) {
+        NMI_TRY(improve_weights(v, budget, trials, err));
+    } else {
+        NMI_TRY(allocate(v, v->weight, budget, v->pick, &reached, err));
+    }
     nm_status status = prune_candidate(v, v->pick, progress, &c, err);
     status = status == NM_OK ? nmi_judge_run(v->judge, c.running, &verdict, err) : status;
     *passes = status == NM_OK && verdict.drop <= v->s->options->max_drop + 1e-12;
     if (status == NM_OK) {
-        tell(v, reached + v->speed.other_ms, &verdict, *passes ? "kept" : "too much");
+        tell(v, budget + v->speed.other_ms, &verdict, *passes ? "kept" : "too much");
     }
     if (*passes) {
         close_candidate(best);
@@ -305,9 +314,6 @@ static nm_status search_drop(struct searching *v, struct candidate *best, double
     int32_t *kept = nmi_arena_array(&v->arena, (size_t)v->n + 1, sizeof *kept);
     if (kept == NULL) {
         return nmi_fail_memory(err, (size_t)v->n * sizeof *kept, "a profile");
-    }
-    if (v->stitch) {
-        NMI_TRY(improve_weights(v, budget, err));
     }
     NMI_TRY(open_candidate(v, best, err));
     for (int32_t step = 0; step < STEPS && slow > 1.02 * fast; step++) {
