@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # What libnm is for, on this machine: ResNet-50 with all its weights, then with nine in ten of them zero,
-# on sparse kernels and, to compare the results and the time, on dense ones. Then a picture.
+# on sparse kernels and, to compare the results and the time, on dense ones. Then a small trained
+# network, as it was trained and as `nmie prune` made it sparse, with a picture.
 B=${B:-build}
 nmie=$B/nmie
 set -e
@@ -23,17 +24,18 @@ printf '  %-46s %8.1f images/s\n' '90 % zeros, sparse kernels' "$(first "$sparse
 printf '  speed-up %.2f, outputs agree to %.1e of the largest\n' "$(last "$sparse" speedup)" \
     "$(last "$sparse" max_rel)"
 
-# examples/models: NAME.onnx, NAME.args (options of nmie classify), NAME-*.png or .jpg (pictures).
-for model in examples/models/*.onnx; do
-    [ -e "$model" ] || continue
-    name=${model%.onnx}
-    args=
-    [ ! -e "$name.args" ] || args=$(cat "$name.args")
-    for picture in "$name"-*.png "$name"-*.jpg; do
-        [ -e "$picture" ] || continue
-        echo
-        echo "$nmie classify $model $picture $args"
-        # shellcheck disable=SC2086
-        $nmie classify "$model" "$picture" $args --cache "$B/demo.plans"
-    done
+net=examples/models/resnet20_cifar10
+cat=$net-cat.png
+args=$(cat $net.args) # of nmie classify
+echo
+echo 'ResNet-20 for CIFAR-10, trained, and made sparse on a CPU without training (examples/models/README.md)'
+for form in '' -recal -recal-perf; do
+    speed=$($nmie bench $net$form.onnx -t 1 --seconds 1 --json --cache "$B/demo.plans")
+    printf '  %-46s %8.0f images/s\n' "$(basename $net$form)" "$(last "$speed" items_per_second)"
+done
+for form in '' -recal-perf; do
+    echo
+    echo "$nmie classify $net$form.onnx $cat $args"
+    # shellcheck disable=SC2086
+    $nmie classify $net$form.onnx $cat $args --cache "$B/demo.plans"
 done

@@ -30,7 +30,7 @@ static const char help[] =
     "  --speedup F          F times as fast as the dense network, such as 3x\n"
     "  --max-drop P         as fast as a drop of accuracy by P allows: 1% or 0.01 is one point.\n"
     "                       Without classes: answers that may change\n"
-    "  --preset recal       no measurable loss: half a point, but at most two answers\n"
+    "  --preset recal       no measurable loss: at most one answer in a hundred changes\n"
     "  --preset recal-perf  99 % of the accuracy\n"
     "How:\n"
     "  --method M           reconstruct (default with --calib): zeros where the network's outputs\n"
@@ -63,10 +63,9 @@ enum preset { PRESET_NONE, PRESET_RECAL, PRESET_RECAL_PERF };
 
 /* For no loss at all; 0 would mean that nothing was asked. */
 #define NO_DROP 1e-9
-/* What recal may lose: a difference that the data cannot tell from none. */
-#define RECAL_DROP 0.005
-#define RECAL_ANSWERS 2.0
-/* The share of the accuracy that recal-perf may lose. */
+/* Answers that recal may change, right or wrong: that is known better than the accuracy. */
+#define RECAL_CHANGES 0.01
+/* The share of the accuracy that recal-perf may lose; of answers, twice as many may change. */
 #define PERF_DROP 0.01
 
 struct prune {
@@ -315,16 +314,16 @@ static nm_status open_judge(struct prune *p, nm_model *model, nm_error *err)
 
 static void resolve_preset(struct prune *p)
 {
-    double accuracy = 1.0; /* of answers that agree with its own */
-    if (!p->preset) {
-        return;
+    nm_prune_options *o = &p->base.options;
+    const bool known = p->judge.labels != NULL;
+    if (p->preset == PRESET_RECAL) {
+        o->max_drop = RECAL_CHANGES;
+        p->judge_data.labels = p->base.data.labels = NULL; /* the dense network's answers count */
+    } else if (p->preset == PRESET_RECAL_PERF) {
+        const double accuracy =
+            known ? (double)judge_right(&p->judge, p->before) / (double)p->judge.count : 2.0;
+        o->max_drop = fmax(PERF_DROP * accuracy, NO_DROP);
     }
-    const double items = (double)p->judge.count;
-    if (p->judge.labels) {
-        accuracy = (double)judge_right(&p->judge, p->before) / items;
-    }
-    p->base.options.max_drop = p->preset == PRESET_RECAL_PERF ? fmax(PERF_DROP * accuracy, NO_DROP)
-                                                              : fmin(RECAL_DROP, RECAL_ANSWERS / items);
 }
 
 static nm_status judge_after(struct prune *p, nm_model *pruned, struct verdict *verdict,

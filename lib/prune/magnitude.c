@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/prune/magnitude.h"
 
+#include "lib/prune/random.h"
 #include "lib/prune/threshold.h"
 
 #include <math.h>
@@ -80,6 +81,7 @@ static nm_status prune_global(const struct nmi_targets *all, double sparsity,
 struct room {
     float *scores;
     uint8_t *mask;
+    uint64_t *random; /* scores come from here; NULL: from the weights */
 };
 
 static nm_status prune_layer(const struct nmi_target *t, const struct room *room,
@@ -90,7 +92,9 @@ static nm_status prune_layer(const struct nmi_target *t, const struct room *room
     float *w;
     for (int64_t m = 0; m < rows; m++) {
         for (int64_t k = 0; k < t->cols; k++) {
-            score(t, nmi_target_place(t, m, k), 1, room->scores + m * t->cols + k);
+            float *one = room->scores + m * t->cols + k;
+            score(t, nmi_target_place(t, m, k), 1, one);
+            *one = room->random != NULL ? (float)nmi_random_unit(room->random) : *one;
         }
     }
     NMI_TRY(nmi_pattern_select(&t->pattern, &shape, room->scores, t->sparsity, room->mask, err));
@@ -105,18 +109,15 @@ static nm_status prune_layer(const struct nmi_target *t, const struct room *room
     return NM_OK;
 }
 
-nm_status nmi_prune_magnitude(const struct nmi_targets *targets, bool global, double sparsity,
+static nm_status prune_layers(const struct nmi_targets *targets, uint64_t *random,
                               struct nmi_graph *pruned, nm_error *err)
 {
     size_t most = 0;
-    if (global) {
-        return prune_global(targets, sparsity, pruned, err);
-    }
     for (int32_t k = 0; k < targets->n; k++) {
         const size_t elems = (size_t)targets->at[k].info.elems;
         most = targets->at[k].chosen && elems > most ? elems : most;
     }
-    const struct room room = {nmi_alloc(most * sizeof *room.scores), nmi_alloc(most)};
+    const struct room room = {nmi_alloc(most * sizeof *room.scores), nmi_alloc(most), random};
     nm_status status = room.scores != NULL && room.mask != NULL
                            ? NM_OK
                            : nmi_fail_memory(err, most * sizeof *room.scores, "pruning");
@@ -128,4 +129,17 @@ nm_status nmi_prune_magnitude(const struct nmi_targets *targets, bool global, do
     nmi_free(room.scores);
     nmi_free(room.mask);
     return status;
+}
+
+nm_status nmi_prune_magnitude(const struct nmi_targets *targets, bool global, double sparsity,
+                              struct nmi_graph *pruned, nm_error *err)
+{
+    return global ? prune_global(targets, sparsity, pruned, err)
+                  : prune_layers(targets, NULL, pruned, err);
+}
+
+nm_status nmi_prune_random(const struct nmi_targets *targets, struct nmi_graph *pruned, nm_error *err)
+{
+    uint64_t random = 1;
+    return prune_layers(targets, &random, pruned, err);
 }

@@ -17,4 +17,9 @@
 nm_status nmi_prune_magnitude(const struct nmi_targets *targets, bool global, double sparsity,
                               struct nmi_graph *pruned, nm_error *err);
 
+/* Any weights go, as many as the targets say, by their patterns: for times. Those by magnitude leave
+ * more empty channels than pruning with data does. */
+nm_status nmi_prune_random(const struct nmi_targets *targets, struct nmi_graph *pruned,
+                           nm_error *err);
+
 #endif

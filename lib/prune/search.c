@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/prune/search.h"
 
-#include "lib/base/log.h"
-#include "lib/prune/allocate.h"
-#include "lib/prune/judge.h"
-#include "lib/prune/random.h"
-#include "lib/prune/speed.h"
+#include "lib/prune/candidate.h"
 
 #include <math.h>
 #include <string.h>
 
 enum {
-    PROBE = 8,      /* the grid's sparsity at which a layer alone is tried: 0.9 */
-    TRIALS = 40,    /* of other weights */
     FITS = 6,       /* of a budget to a time */
+    RETRIES = 3,    /* of pruning for a time */
     STEPS = 6,      /* of the bisection for a drop */
     QUICK_MS = 400, /* a trial's evaluation on one core, about */
     QUICK_LEAST = 16,
@@ -21,205 +16,12 @@ enum {
 };
 #define GRID_BYTES ((double)(1u << 30)) /* of solved weights, beyond which no trials are made */
 
-struct searching {
-    const struct nmi_search *s;
-    struct nmi_targets *targets;
-    struct nmi_arena arena;
-    struct nmi_target *base; /* targets before any candidate */
-    struct nmi_layer_result *told; /* who can't be changed, and the best candidate's errors */
-    struct nmi_feed calibrate, judged;
-    struct nmi_layer_grid *grid; /* by target */
-    struct nmi_speed speed;
-    struct nmi_judge *quick, *judge;
-    bool stitch;      /* solved weights are there */
-    int32_t *layer;   /* the chosen targets */
-    int32_t n;
-    double *weight, *error, *time; /* [n], [n][NMI_GRID] twice */
-    uint8_t *mode;                 /* [n][NMI_GRID] */
-    double *change;                /* [n] */
-    int32_t *pick;                 /* [n] */
-    struct nmi_tensor input; /* one item, for times */
-    uint64_t random;
-};
-
-static struct nmi_timing timing_of(const struct searching *v)
-{
-    return (struct nmi_timing){v->targets, v->s->source, v->s->options, &v->input, v->s->prepare};
-}
-
-/* ---- candidates ----------------------------------------------------------------------------- */
-
-struct candidate {
-    struct nmi_graph *running, *source;
-};
-
-static nm_status open_candidate(const struct searching *v, struct candidate *c, nm_error *err)
-{
-    NMI_TRY(nmi_graph_copy(v->targets->graph, nmi_op_attr_bytes, &c->running, err));
-    return nmi_graph_copy(v->s->source, nmi_op_attr_bytes, &c->source, err);
-}
-
-static void close_candidate(struct candidate *c)
-{
-    nmi_graph_free(c->running);
-    nmi_graph_free(c->source);
-    *c = (struct candidate){0};
-}
-
-/* A network of layers that were solved one by one: quick, and good enough to compare profiles. */
-static nm_status judge_stitched(const struct searching *v, const int32_t *pick,
-                                struct nmi_verdict *verdict, nm_error *err)
-{
-    struct candidate c = {0};
-    nm_status status = open_candidate(v, &c, err);
-    const struct nmi_write_back to = {v->targets, c.running, c.source};
-    for (int32_t i = 0; i < v->n && status == NM_OK; i++) {
-        const struct nmi_layer_grid *g = &v->grid[v->layer[i]];
-        if (pick[i] > 0 && g->w[pick[i]] != NULL) {
-            status = nmi_write_back(&to, &v->targets->at[v->layer[i]], g->w[pick[i]],
-                                    g->b[pick[i]], err);
-        }
-    }
-    status = status == NM_OK ? nmi_judge_run(v->quick, c.running, verdict, err) : status;
-    close_candidate(&c);
-    return status;
-}
-
-/* The targets with these sparsities. */
-static void set_targets(const struct searching *v, const int32_t *pick)
-{
-    memcpy(v->targets->at, v->base, (size_t)v->targets->n * sizeof *v->base);
-    for (int32_t i = 0; i < v->n; i++) {
-        struct nmi_target *t = &v->targets->at[v->layer[i]];
-        t->sparsity = nmi_grid[pick[i]];
-        t->chosen = pick[i] > 0;
-    }
-}
-
-/* The real thing, into c. */
-static nm_status prune_candidate(const struct searching *v, const int32_t *pick, const double progress[2],
-                                 struct candidate *c, nm_error *err)
-{
-    set_targets(v, pick);
-    NMI_TRY(open_candidate(v, c, err));
-    const struct nmi_reconstruct job = {.to = {v->targets, c->running, c->source},
-                                        .options = v->s->options,
-                                        .feed = &v->calibrate,
-                                        .results = v->s->results,
-                                        .progress_from = progress[0],
-                                        .progress_to = progress[1]};
-    return nmi_prune_reconstruct(&job, err);
-}
-
-/* One line of log for each candidate that was really pruned. */
-static void tell(const struct searching *v, double ms, const struct nmi_verdict *verdict,
-                 const char *what)
-{
-    const struct nmi_log log = {v->s->options->log, v->s->options->log_user};
-    int32_t pruned = 0;
-    for (int32_t i = 0; i < v->n; i++) {
-        pruned += v->pick[i] > 0;
-    }
-    nmi_log(&log, 1, "prune: %d of %d layers, %.4g of %.4g ms, a drop of %.2f %%: %s", (int)pruned,
-            (int)v->n, ms, v->speed.dense_ms, 100 * verdict->drop, what);
-}
-
-/* The last candidate is the best so far. */
-static void keep_results(const struct searching *v)
-{
-    for (int32_t k = 0; k < v->targets->n; k++) {
-        v->told[k].error = v->s->results[k].error;
-    }
-}
-
-/* ---- weights of the errors ------------------------------------------------------------------ */
-
-static struct nmi_costs costs_of(const struct searching *v, const double *error)
-{
-    return (struct nmi_costs){v->n, NMI_GRID, error, v->time, v->mode, v->change};
-}
-
-static nm_status allocate(const struct searching *v, const double *weight, double budget,
-                          int32_t *pick, double *reached, nm_error *err)
-{
-    double *error = nmi_alloc((size_t)v->n * NMI_GRID * sizeof *error);
-    if (error == NULL) {
-        return nmi_fail_memory(err, (size_t)v->n * NMI_GRID * sizeof *error, "a profile");
-    }
-    for (int32_t i = 0; i < v->n * NMI_GRID; i++) {
-        error[i] = weight[i / NMI_GRID] * v->error[i];
-    }
-    const struct nmi_costs costs = costs_of(v, error);
-    const nm_status status = nmi_allocate(&costs, budget, pick, reached, err);
-    nmi_free(error);
-    return status;
-}
-
-/* What each layer alone does to the outputs, over what it does to its own. */
-static nm_status find_weights(struct searching *v, nm_error *err)
-{
-    int32_t *pick = nmi_arena_array(&v->arena, (size_t)v->n + 1, sizeof *pick);
-    if (pick == NULL) {
-        return nmi_fail_memory(err, (size_t)v->n * sizeof *pick, "a profile");
-    }
-    for (int32_t i = 0; i < v->n; i++) {
-        struct nmi_verdict alone = {0};
-        const double own = v->error[i * NMI_GRID + PROBE];
-        v->weight[i] = 1;
-        NMI_TRY(nmi_prune_progress(v->s->options, 0.2, "sensitivity", err));
-        if (v->stitch && own > 0) {
-            pick[i] = PROBE;
-            NMI_TRY(judge_stitched(v, pick, &alone, err));
-            pick[i] = 0;
-            v->weight[i] = alone.apart / own;
-        }
-    }
-    return NM_OK;
-}
-
-/* Other weights for about a third of the layers, up to fivefold. */
-static void vary(struct searching *v, double *weight)
-{
-    for (int32_t i = 0; i < v->n; i++) {
-        const bool change = nmi_random_unit(&v->random) < 0.33;
-        const double by = exp(3.2 * (nmi_random_unit(&v->random) - 0.5));
-        weight[i] = change ? v->weight[i] * by : v->weight[i];
-    }
-}
-
-static nm_status improve_weights(struct searching *v, double budget, nm_error *err)
-{
-    struct nmi_verdict best, now;
-    double reached, *weight = nmi_arena_array(&v->arena, (size_t)v->n + 1, sizeof *weight);
-    int32_t *pick = nmi_arena_array(&v->arena, (size_t)v->n + 1, sizeof *pick);
-    if (weight == NULL || pick == NULL) {
-        return nmi_fail_memory(err, (size_t)v->n * sizeof *weight, "a profile");
-    }
-    NMI_TRY(allocate(v, v->weight, budget, v->pick, &reached, err));
-    NMI_TRY(judge_stitched(v, v->pick, &best, err));
-    for (int32_t t = 0; t < TRIALS; t++) {
-        NMI_TRY(nmi_prune_progress(v->s->options, 0.25 + 0.15 * t / TRIALS, "profiles", err));
-        vary(v, weight);
-        NMI_TRY(allocate(v, weight, budget, pick, &reached, err));
-        if (memcmp(pick, v->pick, (size_t)v->n * sizeof *pick) == 0) {
-            continue;
-        }
-        NMI_TRY(judge_stitched(v, pick, &now, err));
-        if (now.apart < best.apart) {
-            best = now;
-            memcpy(v->weight, weight, (size_t)v->n * sizeof *weight);
-            memcpy(v->pick, pick, (size_t)v->n * sizeof *pick);
-        }
-    }
-    return NM_OK;
-}
-
 /* ---- targets of the search ------------------------------------------------------------------ */
 
 /* All layers at one sparsity. */
-static double time_at(const struct searching *v, int32_t choice)
+static double time_at(const struct nmi_searching *v, int32_t choice)
 {
-    const struct nmi_costs costs = costs_of(v, v->error);
+    const struct nmi_costs costs = nmi_search_costs(v, v->error);
     for (int32_t i = 0; i < v->n; i++) {
         v->pick[i] = choice;
     }
@@ -228,16 +30,16 @@ static double time_at(const struct searching *v, int32_t choice)
 
 /* The sum of layers' times is not the network's: a branch that joins another may cost conversions. So
  * the budget follows what whole networks take. */
-static nm_status fit_budget(struct searching *v, double goal_ms, double *budget, nm_error *err)
+static nm_status fit_budget(struct nmi_searching *v, double goal_ms, double *budget, nm_error *err)
 {
     const double least = time_at(v, NMI_GRID - 1);
-    const struct nmi_timing timing = timing_of(v);
+    const struct nmi_timing timing = nmi_search_timing(v);
     *budget = goal_ms - v->speed.other_ms;
     for (int i = 0; i < FITS; i++) {
         double reached, ms;
         *budget = *budget > least ? *budget : least * 1.001;
-        NMI_TRY(allocate(v, v->weight, *budget, v->pick, &reached, err));
-        set_targets(v, v->pick);
+        NMI_TRY(nmi_search_allocate(v, v->weight, *budget, v->pick, &reached, err));
+        nmi_candidate_set_targets(v, v->pick);
         NMI_TRY(nmi_speed_profile(&timing, &ms, err));
         if (ms <= goal_ms * 1.02 && ms >= goal_ms * 0.95) {
             return NM_OK;
@@ -253,63 +55,88 @@ static nm_status fit_budget(struct searching *v, double goal_ms, double *budget,
     return NM_OK;
 }
 
-static nm_status search_speed(struct searching *v, struct candidate *best, double *drop,
+/* Prunes; once more, with less time, when the outcome is slower than any zeros as many would be. */
+static nm_status prune_to_time(struct nmi_searching *v, double goal_ms, double budget,
+                               struct nmi_candidate *best, nm_error *err)
+{
+    const struct nmi_timing timing = nmi_search_timing(v);
+    for (int i = 0; i < RETRIES; i++) {
+        const double progress[2] = {0.4 + 0.6 * i / RETRIES, 0.4 + 0.6 * (i + 1) / RETRIES};
+        double ms, reached;
+        nmi_candidate_close(best);
+        NMI_TRY(nmi_candidate_prune(v, v->pick, progress, best, err));
+        nmi_candidate_keep(v);
+        NMI_TRY(nmi_speed_of(&timing, best->source, false, &ms, err));
+        if (ms <= 1.03 * goal_ms) {
+            break;
+        }
+        budget -= ms - goal_ms;
+        if (i + 1 < RETRIES) {
+            NMI_TRY(nmi_search_allocate(v, v->weight, budget, v->pick, &reached, err));
+        }
+    }
+    return NM_OK;
+}
+
+static nm_status search_speed(struct nmi_searching *v, struct nmi_candidate *best, double *drop,
                               nm_error *err)
 {
-    const double goal = v->speed.dense_ms / v->s->options->speedup, progress[2] = {0.4, 1};
+    const double goal = v->speed.dense_ms / v->s->options->speedup;
+    const double trials[2] = {0.25, 0.4};
     struct nmi_verdict verdict;
     double budget;
     NMI_TRY(fit_budget(v, goal, &budget, err));
     if (v->stitch) {
-        NMI_TRY(improve_weights(v, budget, err));
+        NMI_TRY(nmi_search_improve_weights(v, budget, trials, err));
         NMI_TRY(fit_budget(v, goal, &budget, err));
     }
-    NMI_TRY(prune_candidate(v, v->pick, progress, best, err));
-    keep_results(v);
+    NMI_TRY(prune_to_time(v, goal, budget, best, err));
     NMI_TRY(nmi_judge_run(v->judge, best->running, &verdict, err));
-    tell(v, goal, &verdict, "kept");
+    nmi_candidate_tell(v, goal, &verdict, "kept");
     *drop = verdict.drop;
     return NM_OK;
 }
 
 /* One step of the bisection: passes[0] when the candidate stays within the drop and is now the best. */
-static nm_status try_budget(struct searching *v, double budget, int32_t step, struct candidate *best,
+static nm_status try_budget(struct nmi_searching *v, double budget, int32_t step, struct nmi_candidate *best,
                             double *drop, bool *passes, nm_error *err)
 {
-    const double each = 0.6 / STEPS, progress[2] = {0.4 + each * step, 0.4 + each * (step + 1)};
-    struct candidate c = {0};
+    const double each = 0.75 / STEPS, from = 0.25 + each * step;
+    const double trials[2] = {from, from + 0.3 * each}, progress[2] = {trials[1], from + each};
+    struct nmi_candidate c = {0};
     struct nmi_verdict verdict = {0};
     double reached;
-    NMI_TRY(allocate(v, v->weight, budget, v->pick, &reached, err));
-    nm_status status = prune_candidate(v, v->pick, progress, &c, err);
+    if (v->stitch) {
+        NMI_TRY(nmi_search_improve_weights(v, budget, trials, err));
+    } else {
+        NMI_TRY(nmi_search_allocate(v, v->weight, budget, v->pick, &reached, err));
+    }
+    nm_status status = nmi_candidate_prune(v, v->pick, progress, &c, err);
     status = status == NM_OK ? nmi_judge_run(v->judge, c.running, &verdict, err) : status;
     *passes = status == NM_OK && verdict.drop <= v->s->options->max_drop + 1e-12;
     if (status == NM_OK) {
-        tell(v, reached + v->speed.other_ms, &verdict, *passes ? "kept" : "too much");
+        nmi_candidate_tell(v, budget + v->speed.other_ms, &verdict, *passes ? "kept" : "too much");
     }
     if (*passes) {
-        close_candidate(best);
-        keep_results(v);
+        nmi_candidate_close(best);
+        nmi_candidate_keep(v);
         *best = c;
         *drop = verdict.drop;
         return NM_OK;
     }
-    close_candidate(&c);
+    nmi_candidate_close(&c);
     return status;
 }
 
 /* The least time whose candidate stays within the drop. */
-static nm_status search_drop(struct searching *v, struct candidate *best, double *drop, nm_error *err)
+static nm_status search_drop(struct nmi_searching *v, struct nmi_candidate *best, double *drop, nm_error *err)
 {
     double slow = time_at(v, 0), fast = time_at(v, NMI_GRID - 1), budget = time_at(v, 6);
     int32_t *kept = nmi_arena_array(&v->arena, (size_t)v->n + 1, sizeof *kept);
     if (kept == NULL) {
         return nmi_fail_memory(err, (size_t)v->n * sizeof *kept, "a profile");
     }
-    if (v->stitch) {
-        NMI_TRY(improve_weights(v, budget, err));
-    }
-    NMI_TRY(open_candidate(v, best, err));
+    NMI_TRY(nmi_candidate_open(v, best, err));
     for (int32_t step = 0; step < STEPS && slow > 1.02 * fast; step++) {
         bool passes;
         NMI_TRY(try_budget(v, budget, step, best, drop, &passes, err));
@@ -325,9 +152,9 @@ static nm_status search_drop(struct searching *v, struct candidate *best, double
 
 /* ---- begin and end -------------------------------------------------------------------------- */
 
-static nm_status analyse(struct searching *v, nm_error *err)
+static nm_status analyse(struct nmi_searching *v, nm_error *err)
 {
-    struct candidate c = {0};
+    struct nmi_candidate c = {0};
     struct nmi_targets *t = v->targets;
     double bytes = 0;
     for (int32_t k = 0; k < t->n; k++) {
@@ -339,7 +166,7 @@ static nm_status analyse(struct searching *v, nm_error *err)
     if (v->grid == NULL || v->base == NULL) {
         return nmi_fail_memory(err, (size_t)t->n * sizeof *v->grid, "an analysis");
     }
-    nm_status status = open_candidate(v, &c, err);
+    nm_status status = nmi_candidate_open(v, &c, err);
     if (status == NM_OK) {
         const struct nmi_reconstruct job = {.to = {t, c.running, c.source},
                                             .options = v->s->options,
@@ -350,13 +177,13 @@ static nm_status analyse(struct searching *v, nm_error *err)
                                             .progress_to = 0.2};
         status = nmi_prune_reconstruct(&job, err);
     }
-    close_candidate(&c);
+    nmi_candidate_close(&c);
     NMI_TRY(status);
     v->told = nmi_arena_copy(&v->arena, v->s->results, (size_t)t->n * sizeof *v->told + 1);
     return v->told != NULL ? NM_OK : nmi_fail_memory(err, (size_t)t->n * sizeof *v->told, "a profile");
 }
 
-static nm_status make_tables(struct searching *v, nm_error *err)
+static nm_status make_tables(struct nmi_searching *v, nm_error *err)
 {
     const size_t n = (size_t)v->targets->n + 1;
     v->layer = nmi_arena_array(&v->arena, n, sizeof *v->layer);
@@ -384,7 +211,7 @@ static nm_status make_tables(struct searching *v, nm_error *err)
 }
 
 /* A third of the data and the rest must be there, and fill batches where their size is fixed. */
-static nm_status check_parts(const struct searching *v, int64_t fixed, nm_error *err)
+static nm_status check_parts(const struct nmi_searching *v, int64_t fixed, nm_error *err)
 {
     const int64_t items = v->s->options->data->items;
     if (v->calibrate.items < 1) {
@@ -400,7 +227,7 @@ static nm_status check_parts(const struct searching *v, int64_t fixed, nm_error 
     return NM_OK;
 }
 
-static nm_status begin(struct searching *v, nm_error *err)
+static nm_status begin(struct nmi_searching *v, nm_error *err)
 {
     const nm_prune_options *o = v->s->options;
     const bool apart = o->judge != NULL;
@@ -413,7 +240,7 @@ static nm_status begin(struct searching *v, nm_error *err)
     NMI_TRY(check_parts(v, fixed, err));
     NMI_TRY(analyse(v, err));
     NMI_TRY(nmi_feed_read(&v->calibrate, 0, nmi_dim_known(fixed) ? fixed : 1, &v->input, err));
-    const struct nmi_timing timing = timing_of(v);
+    const struct nmi_timing timing = nmi_search_timing(v);
     NMI_TRY(nmi_speed_measure(&timing, &v->arena, &v->speed, err));
     const double most = QUICK_MS / v->speed.dense_ms;
     const struct nmi_feed quick = nmi_feed_of(judge, part,
@@ -423,10 +250,10 @@ static nm_status begin(struct searching *v, nm_error *err)
     NMI_TRY(nmi_judge_create(v->targets->graph, &quick, o->threads, &v->quick, err));
     NMI_TRY(nmi_judge_create(v->targets->graph, &v->judged, o->threads, &v->judge, err));
     NMI_TRY(make_tables(v, err));
-    return find_weights(v, err);
+    return nmi_search_find_weights(v, err);
 }
 
-static void end(struct searching *v)
+static void end(struct nmi_searching *v)
 {
     for (int32_t k = 0; v->grid != NULL && k < v->targets->n; k++) {
         nmi_layer_grid_free(&v->grid[k]);
@@ -440,8 +267,8 @@ static void end(struct searching *v)
 nm_status nmi_prune_search(const struct nmi_search *search, struct nmi_graph **pruned,
                            struct nmi_search_result *result, nm_error *err)
 {
-    struct searching v = {.s = search, .targets = search->targets};
-    struct candidate best = {0};
+    struct nmi_searching v = {.s = search, .targets = search->targets};
+    struct nmi_candidate best = {0};
     *result = (struct nmi_search_result){0};
     nm_status status = begin(&v, err);
     if (status == NM_OK) {
@@ -449,18 +276,18 @@ nm_status nmi_prune_search(const struct nmi_search *search, struct nmi_graph **p
                                               : search_drop(&v, &best, &result->drop, err);
     }
     if (status == NM_OK) {
-        set_targets(&v, v.pick);
+        nmi_candidate_set_targets(&v, v.pick);
         memcpy(search->results, v.told, (size_t)v.targets->n * sizeof *v.told);
         result->dense_ms = v.speed.dense_ms;
         result->judged = v.judged.items;
-        const struct nmi_timing timing = timing_of(&v);
+        const struct nmi_timing timing = nmi_search_timing(&v);
         status = nmi_speed_of(&timing, best.source, false, &result->ms, err);
     }
     if (status == NM_OK) {
         *pruned = best.source;
         best.source = NULL;
     }
-    close_candidate(&best);
+    nmi_candidate_close(&best);
     end(&v);
     return status;
 }

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUNS = 15, WARM = 2 };
+enum { RUNS_LEAST = 15, RUNS_MOST = 255, WARM = 2 };
+#define RUNS_MS 80.0 /* of small networks, that a burst of other work is not all that was seen */
 
 /* A network that is run again and again on one input. */
 struct runner {
@@ -66,35 +67,50 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(double *values)
+/* What other work does to times is to lengthen them: the lower quartile. */
+static double typical(double *values, int32_t n)
 {
-    qsort(values, RUNS, sizeof *values, by_size);
-    return values[RUNS / 2];
+    qsort(values, (size_t)n, sizeof *values, by_size);
+    return values[n / 4];
+}
+
+/* The first runs are not counted; they say how many follow. */
+static nm_status warm_up(struct runner *r, int32_t *runs, nm_error *err)
+{
+    double ms = 1;
+    for (int i = 0; i < WARM; i++) {
+        NMI_TRY(run_once(r, &ms, err));
+    }
+    const double n = RUNS_MS / (ms + 1e-3);
+    *runs = n < RUNS_LEAST ? RUNS_LEAST : n > RUNS_MOST ? RUNS_MOST : (int32_t)n;
+    return NM_OK;
 }
 
 nm_status nmi_speed_of(const struct nmi_timing *timing, const struct nmi_graph *graph, bool dense,
                        double *ms, nm_error *err)
 {
     struct runner r;
-    double times[RUNS];
+    double times[RUNS_MOST];
+    int32_t runs = 0;
     nm_status status = open_runner(&r, timing, graph, dense, err);
-    for (int i = -WARM; i < RUNS && status == NM_OK; i++) {
-        status = run_once(&r, &times[i < 0 ? 0 : i], err);
+    status = status == NM_OK ? warm_up(&r, &runs, err) : status;
+    for (int32_t i = 0; i < runs && status == NM_OK; i++) {
+        status = run_once(&r, &times[i], err);
     }
     close_runner(&r);
     if (status == NM_OK) {
-        *ms = median(times);
+        *ms = typical(times, runs);
     }
     return status;
 }
 
 /* ---- by layer ------------------------------------------------------------------------------- */
 
-/* A copy of the source thinned by magnitude. */
+/* A copy of the source with as many zeros. */
 static nm_status thin(const struct nmi_timing *timing, struct nmi_graph **thinned, nm_error *err)
 {
     NMI_TRY(nmi_graph_copy(timing->source, nmi_op_attr_bytes, thinned, err));
-    return nmi_prune_magnitude(timing->targets, false, 0, *thinned, err);
+    return nmi_prune_random(timing->targets, *thinned, err);
 }
 
 nm_status nmi_speed_profile(const struct nmi_timing *timing, double *ms, nm_error *err)
@@ -149,31 +165,40 @@ static void describe(const struct nmi_targets *targets, const struct nmi_plan *p
     }
 }
 
-/* Medians over some runs. */
+/* Over some runs: all is [2 n + 1][runs], computing and converting by target, then the whole. */
+static nm_status time_runs(const struct nmi_targets *targets, struct runner *r, double *all,
+                           int32_t runs, nm_error *err)
+{
+    for (int32_t i = 0; i < runs; i++) {
+        const double *seconds;
+        NMI_TRY(run_once(r, &all[2 * targets->n * runs + i], err));
+        const struct nmi_plan *plan = nmi_session_plan(r->session, &seconds);
+        for (int32_t k = 0; k < 2 * targets->n; k++) {
+            const char *node = nmi_target_node(targets, &targets->at[k / 2]);
+            all[k * runs + i] = layer_ms(plan, seconds, node, k % 2);
+        }
+    }
+    return NM_OK;
+}
+
 static nm_status time_layers(const struct nmi_targets *targets, struct runner *r, struct times *t,
                              nm_error *err)
 {
-    const size_t n = (size_t)targets->n;
-    double *all = nmi_calloc((2 * n + 1) * RUNS, sizeof *all), *whole = all + 2 * n * RUNS;
-    const struct nmi_plan *plan = NULL;
-    const double *seconds;
-    nm_status status =
-        all != NULL ? NM_OK : nmi_fail_memory(err, n * RUNS * sizeof *all, "times");
-    for (int i = -WARM; i < RUNS && status == NM_OK; i++) {
-        const int at = i < 0 ? 0 : i;
-        status = run_once(r, &whole[at], err);
-        plan = nmi_session_plan(r->session, &seconds);
-        for (size_t k = 0; status == NM_OK && k < 2 * n; k++) {
-            const char *node = nmi_target_node(targets, &targets->at[k / 2]);
-            all[k * RUNS + (size_t)at] = layer_ms(plan, seconds, node, k % 2);
-        }
+    int32_t runs;
+    NMI_TRY(warm_up(r, &runs, err));
+    const size_t count = (2 * (size_t)targets->n + 1) * (size_t)runs;
+    double *all = nmi_calloc(count, sizeof *all);
+    if (all == NULL) {
+        return nmi_fail_memory(err, count * sizeof *all, "times");
     }
-    for (size_t k = 0; k < n && status == NM_OK; k++) {
-        t->computing[k] = median(all + 2 * k * RUNS);
-        t->converting[k] = median(all + (2 * k + 1) * RUNS);
-        describe(targets, plan, (int32_t)k, t);
+    const nm_status status = time_runs(targets, r, all, runs, err);
+    for (int32_t k = 0; k < targets->n && status == NM_OK; k++) {
+        const double *seconds;
+        t->computing[k] = typical(all + 2 * k * runs, runs);
+        t->converting[k] = typical(all + (2 * k + 1) * runs, runs);
+        describe(targets, nmi_session_plan(r->session, &seconds), k, t);
     }
-    t->total = status == NM_OK ? median(whole) : 0;
+    t->total = typical(all + 2 * targets->n * runs, runs);
     nmi_free(all);
     return status;
 }

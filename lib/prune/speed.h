@@ -28,15 +28,15 @@ struct nmi_speed {
     double *change;         /* by target: to bring its input from the one layout to the other, ms */
 };
 
-/* The arrays lie in the arena. Weights are thinned by magnitude, by each target's own pattern: the time
- * does not depend on which ones go. */
+/* The arrays lie in the arena. Any weights become zero, by each target's own pattern: the time hardly
+ * depends on which ones. */
 nm_status nmi_speed_measure(const struct nmi_timing *timing, struct nmi_arena *arena,
                             struct nmi_speed *speed, nm_error *err);
 
-/* The whole network at the targets' sparsities, thinned by magnitude, in ms: median. */
+/* The whole network at the targets' sparsities, in ms. */
 nm_status nmi_speed_profile(const struct nmi_timing *timing, double *ms, nm_error *err);
 
-/* One run of this form of the source, in ms: median. */
+/* One run of this form of the source, in ms. */
 nm_status nmi_speed_of(const struct nmi_timing *timing, const struct nmi_graph *graph, bool dense,
                        double *ms, nm_error *err);
 
