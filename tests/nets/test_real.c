@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define EXAMPLE "examples/models/resnet20_cifar10"
+static const char *const forms[] = {"", "-recal", "-recal-perf"};
 
 START_TEST(example_network_knows_its_cat)
 {
@@ -28,10 +29,13 @@ START_TEST(example_network_knows_its_cat)
     ck_assert_ptr_nonnull(fgets(options, sizeof options, f));
     fclose(f);
     options[strcspn(options, "\n")] = '\0';
-    for (int i = 0; i < 2 + (nm_isa_best() > NM_ISA_AVX2); i++) {
-        const int status = net_nmie("classify " EXAMPLE ".onnx " EXAMPLE "-cat.png %s --top 1 "
+    const int n = 2 + (nm_isa_best() > NM_ISA_AVX2);
+    for (int k = 0; k < 3 * n; k++) {
+        const int i = k % n;
+        const int status = net_nmie("classify " EXAMPLE "%s.onnx " EXAMPLE "-cat.png %s --top 1 "
                                     "--cache none %s%s",
-                                    options, i < 2 ? "--isa " : "", i < 2 ? isas[i] : "");
+                                    forms[k / n], options, i < 2 ? "--isa " : "",
+                                    i < 2 ? isas[i] : "");
         ck_assert_msg(status == 0, "%s: %s", isas[i], net_said());
         ck_assert_msg(strstr(net_said(), "cat") != NULL, "%s: %s", isas[i], net_said());
     }
@@ -44,10 +48,14 @@ START_TEST(example_network_as_the_reference)
         printf("skip " EXAMPLE ".onnx is not there\n");
         return;
     }
-    nm_model *model = net_load(EXAMPLE ".onnx");
-    net_check(model, (const int64_t[]){1, 3, 16, 0}, EXAMPLE);
-    net_check_half(model, 3, EXAMPLE ", half");
-    nm_model_free(model);
+    for (int i = 0; i < 3; i++) {
+        char path[128];
+        snprintf(path, sizeof path, EXAMPLE "%s.onnx", forms[i]);
+        nm_model *model = net_load(path);
+        net_check(model, (const int64_t[]){1, 3, 16, 0}, path);
+        net_check_half(model, 3, path);
+        nm_model_free(model);
+    }
 }
 END_TEST
 
