@@ -14,6 +14,7 @@ enum {
     QUICK_LEAST = 16,
     QUICK_MOST = 256
 };
+#define FASTER 0.98 /* of the dense network's time: what takes more gains nothing */
 #define GRID_BYTES ((double)(1u << 30)) /* of solved weights, beyond which no trials are made */
 
 /* ---- targets of the search ------------------------------------------------------------------ */
@@ -97,12 +98,41 @@ static nm_status search_speed(struct nmi_searching *v, struct nmi_candidate *bes
     return NM_OK;
 }
 
-/* One step of the bisection: passes[0] when the candidate stays within the drop and is now the best. */
-static nm_status try_budget(struct nmi_searching *v, double budget, int32_t step, struct nmi_candidate *best,
-                            double *drop, bool *passes, nm_error *err)
+/* The fastest network within the drop so far. */
+struct best {
+    struct nmi_candidate *network;
+    int32_t *pick;
+    double ms, drop;
+};
+
+/* A network within the drop is the best only when it is faster: one that is not has lost for nothing. */
+static nm_status compare(struct nmi_searching *v, struct nmi_candidate *c, double drop,
+                         struct best *best, const char **what, nm_error *err)
+{
+    const struct nmi_timing timing = nmi_search_timing(v);
+    double ms;
+    NMI_TRY(nmi_speed_of(&timing, c->source, false, &ms, err));
+    *what = "no faster";
+    if (ms < best->ms) {
+        nmi_candidate_close(best->network);
+        nmi_candidate_keep(v);
+        *best->network = *c;
+        *c = (struct nmi_candidate){0};
+        memcpy(best->pick, v->pick, (size_t)v->n * sizeof *best->pick);
+        best->ms = ms;
+        best->drop = drop;
+        *what = "kept";
+    }
+    return NM_OK;
+}
+
+/* One step of the bisection: passes[0] when the candidate for this time stays within the drop. */
+static nm_status try_budget(struct nmi_searching *v, double budget, int32_t step, struct best *best,
+                            bool *passes, nm_error *err)
 {
     const double each = 0.75 / STEPS, from = 0.25 + each * step;
     const double trials[2] = {from, from + 0.3 * each}, progress[2] = {trials[1], from + each};
+    const char *what = "too much";
     struct nmi_candidate c = {0};
     struct nmi_verdict verdict = {0};
     double reached;
@@ -114,39 +144,33 @@ static nm_status try_budget(struct nmi_searching *v, double budget, int32_t step
     nm_status status = nmi_candidate_prune(v, v->pick, progress, &c, err);
     status = status == NM_OK ? nmi_judge_run(v->judge, c.running, &verdict, err) : status;
     *passes = status == NM_OK && verdict.drop <= v->s->options->max_drop + 1e-12;
+    status = *passes ? compare(v, &c, verdict.drop, best, &what, err) : status;
     if (status == NM_OK) {
-        nmi_candidate_tell(v, budget + v->speed.other_ms, &verdict, *passes ? "kept" : "too much");
-    }
-    if (*passes) {
-        nmi_candidate_close(best);
-        nmi_candidate_keep(v);
-        *best = c;
-        *drop = verdict.drop;
-        return NM_OK;
+        nmi_candidate_tell(v, budget + v->speed.other_ms, &verdict, what);
     }
     nmi_candidate_close(&c);
     return status;
 }
 
 /* The least time whose candidate stays within the drop. */
-static nm_status search_drop(struct nmi_searching *v, struct nmi_candidate *best, double *drop, nm_error *err)
+static nm_status search_drop(struct nmi_searching *v, struct nmi_candidate *network, double *drop,
+                             nm_error *err)
 {
     double slow = time_at(v, 0), fast = time_at(v, NMI_GRID - 1), budget = time_at(v, 6);
-    int32_t *kept = nmi_arena_array(&v->arena, (size_t)v->n + 1, sizeof *kept);
-    if (kept == NULL) {
-        return nmi_fail_memory(err, (size_t)v->n * sizeof *kept, "a profile");
+    struct best best = {network, nmi_arena_array(&v->arena, (size_t)v->n + 1, sizeof *best.pick),
+                        FASTER * v->speed.dense_ms, 0};
+    if (best.pick == NULL) {
+        return nmi_fail_memory(err, (size_t)v->n * sizeof *best.pick, "a profile");
     }
-    NMI_TRY(nmi_candidate_open(v, best, err));
+    NMI_TRY(nmi_candidate_open(v, network, err));
     for (int32_t step = 0; step < STEPS && slow > 1.02 * fast; step++) {
         bool passes;
-        NMI_TRY(try_budget(v, budget, step, best, drop, &passes, err));
-        if (passes) {
-            memcpy(kept, v->pick, (size_t)v->n * sizeof *kept);
-        }
+        NMI_TRY(try_budget(v, budget, step, &best, &passes, err));
         *(passes ? &slow : &fast) = budget;
         budget = sqrt(slow * fast);
     }
-    memcpy(v->pick, kept, (size_t)v->n * sizeof *kept);
+    memcpy(v->pick, best.pick, (size_t)v->n * sizeof *best.pick);
+    *drop = best.drop;
     return NM_OK;
 }
 
