@@ -8,8 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { COLS_BLOCK = 2048 }; /* of a block where there are too many for one Gram matrix */
-
 /* The weights as the layer applies them. */
 static void effective(const struct nmi_target *t, float *w)
 {
@@ -129,7 +127,7 @@ static nm_status solve_blocks(const struct nmi_problem *whole, int64_t cols, flo
                               nm_error *err)
 {
     const int64_t group = whole->pattern.b > 1 ? whole->pattern.b : 1; /* channels, not to be cut */
-    const int64_t groups = COLS_BLOCK / (whole->shape.taps * group);
+    const int64_t groups = NMI_GRAM_BLOCK / (whole->shape.taps * group);
     const int64_t width = (groups > 0 ? groups : 1) * group * whole->shape.taps;
     struct blocks b = {.whole = whole, .cols = cols, .w = w};
     b.x = nmi_alloc((size_t)(whole->n * width) * sizeof *b.x);

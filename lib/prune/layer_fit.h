@@ -7,8 +7,9 @@
 #include "lib/prune/reconstruct.h"
 #include "lib/prune/sample.h"
 
-/* Inputs of a layer for which one Gram matrix is made: 512 channels x 3 x 3. */
-enum { NMI_GRAM_COLS = 4608 };
+/* Inputs of a layer for which one Gram matrix is made: 512 channels x 3 x 3; and of a block where there are
+ * more. */
+enum { NMI_GRAM_COLS = 4608, NMI_GRAM_BLOCK = 2048 };
 
 struct nmi_layer_fit {
     const struct nmi_targets *targets;

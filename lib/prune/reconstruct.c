@@ -339,7 +339,7 @@ static nm_status fit_layer(struct walk *w, const struct stop *s, const struct nm
 /* Multiply-adds of solving, as the progress counts them. */
 static double work_of(const struct nmi_target *t)
 {
-    const int32_t side = t->cols < NMI_GRAM_COLS ? t->cols : NMI_GRAM_COLS;
+    const int32_t side = t->cols <= NMI_GRAM_COLS ? t->cols : NMI_GRAM_BLOCK;
     return (double)t->cols * side * ((double)samples_of(t) + 64.0 * t->rows) * t->groups + 1e8;
 }
 

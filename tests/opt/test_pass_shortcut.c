@@ -16,12 +16,6 @@ static int32_t slice(struct builder *b, int32_t x, struct slice s)
     return build_node(b, NMI_OP_Slice, "slice", IDS(x, start, end, axis, step));
 }
 
-static int32_t pad(struct builder *b, int32_t x, const int64_t pads[8], float value)
-{
-    const int32_t p = build_ints(b, 8, pads), v = build_scalar(b, value);
-    return build_node(b, NMI_OP_Pad, "pad", IDS(x, p, v));
-}
-
 static void expect(struct builder *b, int32_t y, int32_t slices, int32_t convs)
 {
     build_output(b, y);
@@ -45,11 +39,11 @@ START_TEST(slices_and_channels_become_one_conv)
 {
     struct builder b;
     int32_t x = start(&b, 60);
-    expect(&b, pad(&b, slice(&b, slice(&b, x, rows), columns), channels, 0), 0, 1);
+    expect(&b, build_pad(&b, slice(&b, slice(&b, x, rows), columns), channels, 0), 0, 1);
     x = start(&b, 61);
-    expect(&b, pad(&b, slice(&b, slice(&b, x, rows), (struct slice){0, 7, 2, 2}), channels, 0), 0, 1);
+    expect(&b, build_pad(&b, slice(&b, slice(&b, x, rows), (struct slice){0, 7, 2, 2}), channels, 0), 0, 1);
     x = start(&b, 62);
-    expect(&b, pad(&b, x, channels, 0), 0, 1);
+    expect(&b, build_pad(&b, x, channels, 0), 0, 1);
 }
 END_TEST
 
@@ -58,7 +52,7 @@ START_TEST(the_sum_goes_into_a_conv_as_well)
     struct builder b;
     const int32_t x = start(&b, 63);
     const int32_t conv = build_conv(&b, "conv", x, (int64_t[]){6, 3, 3}, 1);
-    const int32_t sum = build_node(&b, NMI_OP_Add, "add", IDS(conv, pad(&b, x, channels, 0)));
+    const int32_t sum = build_node(&b, NMI_OP_Add, "add", IDS(conv, build_pad(&b, x, channels, 0)));
     build_output(&b, build_node(&b, NMI_OP_Relu, "relu", IDS(sum)));
     struct nmi_graph *g = optimised(b.g, NULL);
     ck_assert_int_eq(g->n_nodes, 2);
@@ -75,7 +69,7 @@ START_TEST(other_slices_stay)
     for (size_t i = 0; i < NMI_COUNT(others); i++) {
         struct builder b;
         const int32_t x = start(&b, 64 + i);
-        expect(&b, pad(&b, slice(&b, x, others[i]), channels, 0), 1, 1);
+        expect(&b, build_pad(&b, slice(&b, x, others[i]), channels, 0), 1, 1);
     }
 }
 END_TEST
@@ -85,7 +79,7 @@ START_TEST(a_shared_slice_stays)
     struct builder b;
     const int32_t x = slice(&b, start(&b, 70), rows);
     build_output(&b, x);
-    expect(&b, pad(&b, x, channels, 0), 1, 1);
+    expect(&b, build_pad(&b, x, channels, 0), 1, 1);
 }
 END_TEST
 
@@ -97,11 +91,11 @@ START_TEST(other_pads_stay)
     struct builder b;
     for (size_t i = 0; i < NMI_COUNT(others); i++) {
         const int32_t x = start(&b, 71 + i);
-        expect(&b, pad(&b, slice(&b, x, rows), others[i], 0), 1, 0);
+        expect(&b, build_pad(&b, slice(&b, x, rows), others[i], 0), 1, 0);
     }
     int32_t x = start(&b, 76);
-    expect(&b, pad(&b, slice(&b, x, rows), channels, 1), 1, 0);
-    x = pad(&b, start(&b, 77), channels, 0);
+    expect(&b, build_pad(&b, slice(&b, x, rows), channels, 1), 1, 0);
+    x = build_pad(&b, start(&b, 77), channels, 0);
     ((struct nmi_pad_attrs *)build_attrs(&b))->mode = 2;
     expect(&b, x, 0, 0);
 }

@@ -127,6 +127,12 @@ int32_t build_conv(struct builder *b, const char *name, int32_t x, const int64_t
     return y;
 }
 
+int32_t build_pad(struct builder *b, int32_t x, const int64_t pads[8], float value)
+{
+    const int32_t p = build_ints(b, 8, pads), v = build_scalar(b, value);
+    return build_node(b, NMI_OP_Pad, "pad", IDS(x, p, v));
+}
+
 int32_t build_bn(struct builder *b, const char *name, int32_t x, int64_t channels)
 {
     int32_t scale = build_random(b, "bn.scale", DIMS(channels));

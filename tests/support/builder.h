@@ -44,6 +44,8 @@ void *build_attrs(struct builder *b); /* of the node that was built last */
 /* Conv of c to oc channels, k x k, padded by pad; the weight is named after it. */
 int32_t build_conv(struct builder *b, const char *name, int32_t x, const int64_t ocick[3],
                    int64_t pad);
+/* Pad of a constant: begins of the four axes, then ends. */
+int32_t build_pad(struct builder *b, int32_t x, const int64_t pads[8], float value);
 int32_t build_bn(struct builder *b, const char *name, int32_t x, int64_t channels);
 void build_output(struct builder *b, int32_t value);
 
