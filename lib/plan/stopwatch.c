@@ -147,9 +147,7 @@ static int next_run(void *context)
     if (timed >= 0) {
         t->best = seconds < t->best ? seconds : t->best;
     }
-    if (timed == 0) {
-        enough = t->best > 2 * HOPELESS * t->rival; /* slow by far: no more is needed */
-    } else if (timed > 0) {
+    if (timed > 0) { /* one run alone may have been interrupted */
         t->total += seconds;
         enough =
             timed >= MAX_RUNS || t->total >= t->budget || t->best > HOPELESS * t->rival;
