@@ -17,6 +17,11 @@ void nmi_conv_pool_of(const struct nmi_pool_desc *pool, struct nmi_conv_pool *ou
     memcpy(out->pad, pool->pad, sizeof out->pad);
 }
 
+/* A map that is larger than an L2 cache leaves it between convolution and pool. Timed alone the pool
+ * finds it in a cache all the same; in a network it waits for memory, about so many bytes a second. */
+#define LEAVES_CACHE 2e6
+#define MEMORY_RATE 20e9
+
 /* The only reader of a convolution's output, when that is a pool that a convolution may do. */
 static struct nmi_layer *pool_behind(struct nmi_planner *p, int32_t conv)
 {
@@ -88,6 +93,14 @@ static nm_status blockings(const struct nmi_planner *p, const struct nmi_layer *
     return NM_OK;
 }
 
+/* Seconds that the map between both takes on its way, beyond what the pool alone was timed at. */
+static double traffic(const struct nmi_layer *conv)
+{
+    const struct nmi_image *map = &conv->out_image;
+    const double bytes = (double)map->n * map->c * map->h * map->w * sizeof(float);
+    return bytes > LEAVES_CACHE ? bytes / MEMORY_RATE : 0;
+}
+
 static nm_status fuse(struct nmi_planner *p, struct nmi_layer *conv, struct nmi_layer *pool,
                       nm_error *err)
 {
@@ -97,7 +110,7 @@ static nm_status fuse(struct nmi_planner *p, struct nmi_layer *conv, struct nmi_
     int n;
     conv->pool = pool;
     NMI_TRY(blockings(p, conv, tries, p->options->fixed ? 1 : (int)NMI_COUNT(tries), &n, err));
-    best.seconds = p->options->fixed ? 0 : apart; /* by rule, less traffic wins */
+    best.seconds = p->options->fixed ? 0 : apart + traffic(conv); /* by rule, fused wins */
     bool better = p->options->fixed && n > 0;
     for (int i = 0; i < n; i++) {
         struct nmi_impl impl = conv->impls[conv->choice];
