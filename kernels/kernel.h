@@ -272,6 +272,7 @@ struct nmi_kernel {
     const char *name; /* nmi_k_<dtype>_<op>_<layout>_<tile>__<isa> without nmi_k_ */
     nm_isa isa;       /* NM_ISA_REF, NM_ISA_AVX2 or NM_ISA_AVX512: what the CPU must have */
     bool fp16;        /* and AVX512_FP16 beyond that */
+    bool frames;      /* makes the frame of its input itself */
     int32_t kind;     /* enum nmi_kind */
     uint32_t over_read; /* bytes that may be read beyond the end of any input (<= NMI_SLACK) */
     /* NULL when it does this descriptor, else why not (a static sentence). */

@@ -27,11 +27,11 @@ struct nmi_layout nmi_impl_output(const struct nmi_planner *p, const struct nmi_
     return nmi_plan_lanes(p, &y, nmi_layer_ipv(p, layer), p->values[value].halo);
 }
 
-/* Our depthwise kernel makes the frame itself, and is all that a dense depthwise layer has. */
+/* Before a kernel is chosen: a dense depthwise layer has only ours, which makes the frame itself. */
 static bool frames_itself(const struct nmi_layer *layer, const struct nmi_impl *impl)
 {
-    return nmi_depthwise(layer) && (impl->kernel != NULL ? impl->kernel->pack_dense != NULL
-                                                         : !nmi_enough_zeros(layer));
+    return impl->kernel != NULL ? impl->kernel->frames
+                                : nmi_depthwise(layer) && !nmi_enough_zeros(layer);
 }
 
 bool nmi_layer_window(const struct nmi_layer *layer, const struct nmi_impl *impl, int32_t stride[2],
