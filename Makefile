@@ -118,10 +118,9 @@ docs: $(B)/tests/ops/test_operator_doc
 # ROOM: what one folder or file needs beyond CFLAGS. Only an instruction set's folder gets its flags.
 $(B)/obj/lib/ops/%.o $(B)/obj/lib/prune/%.o $(B)/obj/kernels/%.o: ROOM := -O3
 $(B)/obj/kernels/avx2/%.o: ROOM := -O3 -mavx2 -mfma
-$(B)/obj/kernels/avx512/%.o: ROOM := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma \
-                                     -mprefer-vector-width=512
-$(B)/obj/kernels/avx512fp16/%.o: ROOM := -O3 -mavx512fp16 -mavx512f -mavx512bw -mavx512dq -mavx512vl \
-                                         -mavx2 -mfma -mprefer-vector-width=512
+AVX512    := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
+$(B)/obj/kernels/avx512/%.o $(B)/obj/tests/nets/emulated_half.o: ROOM := $(AVX512)
+$(B)/obj/kernels/avx512fp16/%.o: ROOM := $(AVX512) -mavx512fp16
 $(B)/obj/kernels/registry.o: ROOM := -O3 $(if $(FP16),-DNMI_FP16)
 $(B)/obj/lib/base/parallel.o: ROOM := $(OMP)
 
@@ -161,6 +160,13 @@ $(B)/nmie: $(NMIE_OBJ) $(SO)
 	$(SAY) '  link  $@'
 	$(Q)$(LINK_NMIE) -Wl,-rpath,'$$ORIGIN' -o $@
 
+# The tool with float16 kernels emulated: what half precision costs in accuracy, on any AVX-512 CPU.
+EMULATED := $(B)/obj/tests/nets/emulated_half.o
+$(B)/nmie-half: $(NMIE_OBJ) $(EMULATED) $(B)/libnm.a
+	$(SAY) '  link  $@'
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter-out %/onnx.pb-c.o,$(NMIE_OBJ)) $(EMULATED) $(B)/libnm.a $(OMP) \
+	    $(LDLIBS) $(NMIE_LIBS)
+
 # Check's macros convert what they compare to intmax_t.
 $(TEST_BIN) $(SLOW_BIN): ROOM := -Wno-sign-conversion
 CHECK_LIBS = $(shell pkg-config --libs check)
@@ -172,6 +178,8 @@ FAKES     := $(B)/tests/nmie/fake_engines.so
 $(NMIE_TEST): PARTS := $(filter-out %/main.o %/onnx.pb-c.o,$(NMIE_OBJ)) $(TOOL_OBJ)
 $(NMIE_TEST): PARTS_LIBS := $(NMIE_LIBS)
 $(NMIE_TEST): $(NMIE_OBJ) $(TOOL_OBJ)
+$(B)/tests/nets/test_half: PARTS := $(EMULATED)
+$(B)/tests/nets/test_half: $(EMULATED)
 $(B)/tests/prune/test_search: PARTS_LIBS := -lcjson
 $(TOOL_OBJ): ROOM := -Wno-sign-conversion
 $(B)/tests/nmie/test_bench: $(FAKES)

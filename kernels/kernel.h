@@ -45,8 +45,14 @@ enum nmi_layout_kind {
     /* The same places, but elements are bfloat16. oneDNN's layers and copies only. */
     NMI_NHWC_BF16,
     NMI_BLOCK16_BF16,
+    NMI_LANES_F16, /* LANES of float16. Our kernels only. */
     NMI_LAYOUTS
 };
+
+static inline bool nmi_in_lanes(uint8_t kind)
+{
+    return kind == NMI_LANES || kind == NMI_LANES_F16;
+}
 
 static inline bool nmi_layout_bf16(uint8_t kind)
 {
@@ -60,17 +66,17 @@ static inline int32_t nmi_layout_block(uint8_t kind)
 }
 
 /*
- * LANES: [group][C][plane][vl] floats; vl 32: float16, so that a vector has 64 bytes again. It holds
- * one position of vl sub-images. Each image is
- * cut into gy x gx sub-images of sub_h x sub_w; a group is ipv = vl / (gy gx) images (1: lane =
- * space; vl: lane = image). Lane i of a vector belongs to image i / (gy gx) of the group and to the
- * sub-image (i % (gy gx) / gx, i % gx). A sub-image stands in a frame (halo) of vectors, which a
+ * LANES: [group][C][plane][vl] floats; LANES_F16: the same of float16, vl 32, so that a vector has 64
+ * bytes again. A vector holds one position of vl sub-images. Each image is cut into gy x gx
+ * sub-images of sub_h x sub_w; a group is ipv = vl / (gy gx) images (1: lane = space; vl: lane =
+ * image). Lane i of a vector belongs to image i / (gy gx) of the group and to the sub-image
+ * (i % (gy gx) / gx, i % gx). A sub-image stands in a frame (halo) of vectors, which a
  * halo pass fills with the neighbours' edges and, outside the map, with a fill value. Lanes that
  * lie outside the map or the batch hold anything finite or not: only a halo pass makes them `fill`.
  * pitch and plane are in vectors, pitch >= halo[l] + sub_w + halo[r].
  */
 struct nmi_layout {
-    uint8_t kind; /* enum nmi_layout_kind; all that follows is for LANES, else zero */
+    uint8_t kind; /* enum nmi_layout_kind; all that follows is for lanes, else zero */
     uint8_t vl, gy, gx;
     int32_t sub_h, sub_w;
     int32_t halo[4]; /* top, left, bottom, right, in vectors */
@@ -88,7 +94,9 @@ static inline int32_t nmi_layout_ipv(const struct nmi_layout *l)
     return l->vl / (l->gy * l->gx);
 }
 
-/* LANES for h x w maps: the grid gy x gx, sub-images rounded up, this halo; plane padded so that
+/* Lanes of a vector of float16: LANES_F16. */
+enum { NMI_HALVES = 32 };
+/* LANES (LANES_F16 for vl NMI_HALVES) for h x w maps: the grid gy x gx, sub-images rounded up, this halo; plane padded so that
  * channels do not fall into the same L1 sets. */
 struct nmi_layout nmi_layout_lanes(int32_t vl, int32_t h, int32_t w, int32_t gy, int32_t gx,
                                    const int32_t halo[4]);
@@ -103,10 +111,10 @@ struct nmi_layout nmi_layout_input(const struct nmi_layout *out, int32_t stride_
 bool nmi_layout_same(const struct nmi_layout *a, const struct nmi_layout *b);
 /* Same grid and sub-images; halo may differ. */
 bool nmi_layout_same_lanes(const struct nmi_layout *a, const struct nmi_layout *b);
-/* Bytes of an element: 4, or 2 (bfloat16; float16 in LANES of 32). */
+/* Bytes of an element: 4, or 2 (bfloat16, float16). */
 static inline int32_t nmi_layout_element(const struct nmi_layout *l)
 {
-    return nmi_layout_bf16(l->kind) || l->vl == 32 ? 2 : 4;
+    return nmi_layout_bf16(l->kind) || l->kind == NMI_LANES_F16 ? 2 : 4;
 }
 const char *nmi_layout_name(uint8_t kind); /* "plain", "nhwc_bf16", ...; "?" when it is none */
 /* Bytes of an image tensor, the slack that kernels may over-read included. 0: overflow. */
@@ -305,6 +313,8 @@ extern const int nmi_kernel_count;
  * receives why the last better one refused. NULL when there is none. */
 const struct nmi_kernel *nmi_kernel_find(int32_t kind, nm_isa cap, const union nmi_desc *desc,
                                          const char **reason);
+/* Whether a kernel for sparse convolutions in LANES_F16 runs on this CPU, at or below the cap. */
+bool nmi_kernels_half(nm_isa cap);
 /* Vector length in floats of an instruction set's LANES: 16, 8, or 0. */
 int32_t nmi_isa_lanes(nm_isa isa);
 /* GFLOP/s that one core reaches with multiply-adds whose operand is in L1 and one broadcast for a

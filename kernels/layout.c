@@ -12,7 +12,7 @@ enum { L1_LINES = 8, PAD_FROM = 4096, PAD_BYTES = 14 * 64 };
 const char *nmi_layout_name(uint8_t kind)
 {
     static const char *const name[NMI_LAYOUTS] = {"plain", "nhwc",      "block8",      "block16",
-                                                  "lanes", "nhwc_bf16", "block16_bf16"};
+                                                  "lanes", "nhwc_bf16", "block16_bf16", "lanes_f16"};
     return kind < NMI_LAYOUTS ? name[kind] : "?";
 }
 
@@ -39,7 +39,7 @@ static void set_plane(struct nmi_layout *layout)
 struct nmi_layout nmi_layout_lanes(int32_t vl, int32_t h, int32_t w, int32_t gy, int32_t gx,
                                    const int32_t halo[4])
 {
-    struct nmi_layout layout = {.kind = NMI_LANES,
+    struct nmi_layout layout = {.kind = vl == NMI_HALVES ? NMI_LANES_F16 : NMI_LANES,
                                 .vl = (uint8_t)vl,
                                 .gy = (uint8_t)gy,
                                 .gx = (uint8_t)gx,
@@ -94,7 +94,7 @@ bool nmi_layout_same_lanes(const struct nmi_layout *a, const struct nmi_layout *
     if (a->kind != b->kind) {
         return false;
     }
-    return a->kind != NMI_LANES || (a->vl == b->vl && a->gy == b->gy && a->gx == b->gx &&
+    return !nmi_in_lanes(a->kind) || (a->vl == b->vl && a->gy == b->gy && a->gx == b->gx &&
                                     a->sub_h == b->sub_h && a->sub_w == b->sub_w);
 }
 
@@ -103,12 +103,12 @@ bool nmi_layout_same(const struct nmi_layout *a, const struct nmi_layout *b)
     if (!nmi_layout_same_lanes(a, b)) {
         return false;
     }
-    for (int i = 0; a->kind == NMI_LANES && i < 4; i++) {
+    for (int i = 0; nmi_in_lanes(a->kind) && i < 4; i++) {
         if (a->halo[i] != b->halo[i]) {
             return false;
         }
     }
-    return a->kind != NMI_LANES || (a->pitch == b->pitch && a->plane == b->plane);
+    return !nmi_in_lanes(a->kind) || (a->pitch == b->pitch && a->plane == b->plane);
 }
 
 /* Elements that the tensor takes, padding included. */
@@ -120,7 +120,7 @@ static bool count_elements(const struct nmi_image *image, size_t *out)
     }
     const size_t n = (size_t)image->n, c = (size_t)image->c;
     size_t plane, planes;
-    if (l->kind == NMI_LANES) {
+    if (nmi_in_lanes(l->kind)) {
         const size_t ipv = (size_t)nmi_layout_ipv(l);
         const bool covers =
             (int64_t)l->gy * l->sub_h >= image->h && (int64_t)l->gx * l->sub_w >= image->w;
@@ -161,6 +161,7 @@ size_t nmi_image_at(const struct nmi_image *image, int32_t n, int32_t c, int32_t
     size_t block;
     switch (image->layout.kind) {
     case NMI_LANES:
+    case NMI_LANES_F16:
         return at_lanes(image, n, c, y, x);
     case NMI_NHWC:
     case NMI_NHWC_BF16:

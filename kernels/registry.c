@@ -38,6 +38,23 @@ const struct nmi_kernel *nmi_kernel_find(int32_t kind, nm_isa cap, const union n
     return found;
 }
 
+bool nmi_kernels_half(nm_isa cap)
+{
+    static const int32_t none[4];
+    const struct nmi_image one = {
+        .n = 1, .c = 1, .h = 1, .w = 1, .layout = nmi_layout_best(NMI_HALVES, 1, 1, 1, none)};
+    const union nmi_desc desc = {.conv = {.x = one,
+                                          .y = one,
+                                          .groups = 1,
+                                          .kh = 1,
+                                          .kw = 1,
+                                          .stride_h = 1,
+                                          .stride_w = 1,
+                                          .dil_h = 1,
+                                          .dil_w = 1}};
+    return nmi_kernel_find(NMI_KIND_SPCONV, cap, &desc, NULL) != NULL;
+}
+
 int32_t nmi_isa_lanes(nm_isa isa)
 {
     return isa == NM_ISA_AVX512 ? 16 : isa == NM_ISA_AVX2 ? 8 : 0;

@@ -45,7 +45,7 @@ static bool pool_fits(const struct nmi_conv_desc *d)
 const char *nmi_spconv_refuse(const struct nmi_conv_desc *d, int32_t vl)
 {
     const struct nmi_layout *x = &d->x.layout, *y = &d->y.layout;
-    if (x->kind != NMI_LANES || y->kind != NMI_LANES) {
+    if (!nmi_in_lanes(x->kind) || !nmi_in_lanes(y->kind)) {
         return "input and output must be in lanes";
     }
     if (x->vl != vl || y->vl != vl || x->gy != y->gy || x->gx != y->gx) {

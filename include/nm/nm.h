@@ -175,8 +175,11 @@ typedef struct nm_load_options {
 
 typedef enum nm_precision {
     NM_PRECISION_F32 = 0, /* strict: float32 operands and sums */
-    NM_PRECISION_HALF = 1 /* 16-bit operands are permitted where they are faster: bfloat16 on CPUs with
-                             AVX512_BF16 or AMX_BF16, float32 sums; elsewhere as F32 */
+    NM_PRECISION_HALF = 1 /* 16-bit operands are permitted where they are faster; elsewhere as F32.
+                             bfloat16, float32 sums: CPUs with AVX512_BF16 or AMX_BF16. float16 in
+                             sparse convolutions: CPUs with AVX512_FP16; sums of one block of
+                             channels are float16, those of all float32, and what such a layer
+                             makes beyond 65504 is infinite */
 } nm_precision;
 
 typedef struct nm_session_options {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From any layout to any layout. LANES: frame and surplus lanes as after a halo pass. Blocked:
+/* From any layout, but those of bfloat16, to any. Lanes: frame and surplus lanes as after a halo pass. Blocked:
  * channels beyond C become zero. */
 #include "kernels/ref/ref_lanes.h"
 
@@ -7,8 +7,8 @@ static const char *refuse(const union nmi_desc *desc)
 {
     const struct nmi_image *from = &desc->convert.from, *to = &desc->convert.to;
     bool same = from->n == to->n && from->c == to->c && from->h == to->h && from->w == to->w;
-    if (nmi_layout_element(&from->layout) != 4 || nmi_layout_element(&to->layout) != 4) {
-        return "float images only";
+    if (nmi_layout_bf16(from->layout.kind) || nmi_layout_bf16(to->layout.kind)) {
+        return "images of bfloat16 are not done";
     }
     return same ? NULL : "images of the same shape only";
 }
@@ -22,7 +22,7 @@ static int64_t stored_channels(const struct nmi_image *image)
 /* Units of work: planes of the target. */
 static int64_t units_of(const struct nmi_image *to)
 {
-    return to->layout.kind == NMI_LANES ? nmi_ref_planes(to) : to->n * stored_channels(to);
+    return nmi_in_lanes(to->layout.kind) ? nmi_ref_planes(to) : to->n * stored_channels(to);
 }
 
 static int parts_of(const union nmi_desc *desc, const void *packed, int threads)
@@ -36,8 +36,12 @@ static void to_lanes(const struct nmi_convert_desc *d, const struct nmi_kargs *a
     int64_t cells = nmi_ref_cells(&d->to);
     for (int64_t i = 0; i < cells; i++) {
         struct nmi_ref_cell cell = nmi_ref_cell_at(&d->to, plane, i);
-        args->y[cell.at] =
-            cell.in_map ? args->x[nmi_image_at(&d->from, cell.n, cell.c, cell.y, cell.x)] : d->fill;
+        float v = d->fill;
+        if (cell.in_map) {
+            v = nmi_ref_get(&d->from, args->x,
+                            nmi_image_at(&d->from, cell.n, cell.c, cell.y, cell.x));
+        }
+        nmi_ref_put(&d->to, args->y, cell.at, v);
     }
 }
 
@@ -50,7 +54,8 @@ static void to_other(const struct nmi_convert_desc *d, const struct nmi_kargs *a
     for (int64_t i = 0; i < map; i++) {
         int32_t y = (int32_t)(i / d->to.w), x = (int32_t)(i % d->to.w);
         size_t at = nmi_image_at(&d->to, n, c - lane, y, x) + (size_t)lane;
-        args->y[at] = c < d->to.c ? args->x[nmi_image_at(&d->from, n, c, y, x)] : 0.0f;
+        args->y[at] =
+            c < d->to.c ? nmi_ref_get(&d->from, args->x, nmi_image_at(&d->from, n, c, y, x)) : 0.0f;
     }
 }
 
@@ -59,7 +64,7 @@ static void run(const union nmi_desc *desc, const struct nmi_kargs *args, int pa
     const struct nmi_convert_desc *d = &desc->convert;
     struct nmi_ref_range range = nmi_ref_split(units_of(&d->to), part, parts);
     for (int64_t unit = range.begin; unit < range.end; unit++) {
-        if (d->to.layout.kind == NMI_LANES) {
+        if (nmi_in_lanes(d->to.layout.kind)) {
             to_lanes(d, args, unit);
         } else {
             to_other(d, args, unit);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fills the frame and the surplus lanes of a LANES image in place: a cell of the frame that lies
+ * Fills the frame and the surplus lanes of an image in lanes in place: a cell of the frame that lies
  * inside the map is a copy of the neighbour's edge, all else gets the fill value. Only cells that
  * no lane owns are written and only cells that a lane owns are read, so parts may run in any order.
  */
@@ -8,8 +8,7 @@
 
 static const char *refuse(const union nmi_desc *desc)
 {
-    const struct nmi_layout *l = &desc->halo.x.layout;
-    return l->kind == NMI_LANES && l->vl != 32 ? NULL : "lanes of floats only";
+    return nmi_in_lanes(desc->halo.x.layout.kind) ? NULL : "lanes only";
 }
 
 static int parts_of(const union nmi_desc *desc, const void *packed, int threads)
@@ -26,9 +25,10 @@ static void run(const union nmi_desc *desc, const struct nmi_kargs *args, int pa
     for (int64_t i = range.begin * cells; i < range.end * cells; i++) {
         struct nmi_ref_cell cell = nmi_ref_cell_at(x, i / cells, i % cells);
         if (!cell.in_map) {
-            args->y[cell.at] = desc->halo.fill;
+            nmi_ref_put(x, args->y, cell.at, desc->halo.fill);
         } else if (!cell.owned) {
-            args->y[cell.at] = args->y[nmi_image_at(x, cell.n, cell.c, cell.y, cell.x)];
+            const size_t from = nmi_image_at(x, cell.n, cell.c, cell.y, cell.x);
+            nmi_ref_put(x, args->y, cell.at, nmi_ref_get(x, args->y, from));
         }
     }
 }

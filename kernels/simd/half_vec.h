@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A vector of 32 float16 numbers, and the same as 32 floats: the words of kernels for AVX512_FP16.
- * Without that instruction set each word is a plain loop, so that tests run the same kernels
- * anywhere (slowly; the library holds no such code). The compiler must know _Float16.
+ * Without that instruction set tests run the same kernels anywhere (the library holds no such code):
+ * with AVX-512 at a third of the speed of floats, each result rounded to float first and then to
+ * float16, which differs in the last bit once in some thousand times; else by plain loops, slowly.
+ * Those need a compiler that knows _Float16.
  */
 #ifndef NM_KERNELS_SIMD_HALF_VEC_H
 #define NM_KERNELS_SIMD_HALF_VEC_H
@@ -11,60 +13,23 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { HALVES = 32 };
-
-/* One float16 twice, as a weight lies in memory. */
-INLINE uint32_t half_pair(float v)
-{
-    const _Float16 h = (_Float16)v;
-    uint16_t bits;
-    memcpy(&bits, &h, sizeof bits);
-    return (uint32_t)bits << 16 | bits;
-}
-
-#ifdef __AVX512FP16__
+#ifdef __AVX512F__
 #include <immintrin.h>
 
-typedef __m512h H;
 typedef struct {
     __m512 low, high;
 } HF;
 
-INLINE H h_zero(void)
+INLINE HF hf_of_bits(__m512i bits)
 {
-    return _mm512_setzero_ph();
-}
-INLINE H h_load(const void *p)
-{
-    return _mm512_load_ph(p);
-}
-INLINE void h_store(void *p, H v)
-{
-    _mm512_store_ph(p, v);
-}
-INLINE H h_pair(const uint32_t *p)
-{
-    return _mm512_castsi512_ph(_mm512_set1_epi32((int)*p));
-}
-INLINE H h_add(H a, H b)
-{
-    return _mm512_add_ph(a, b);
-}
-INLINE H h_fma(H a, H b, H c)
-{
-    return _mm512_fmadd_ph(a, b, c);
-}
-INLINE HF h_widen(H v)
-{
-    const __m512i bits = _mm512_castph_si512(v);
     return (HF){_mm512_cvtph_ps(_mm512_castsi512_si256(bits)),
                 _mm512_cvtph_ps(_mm512_extracti64x4_epi64(bits, 1))};
 }
-INLINE H hf_narrow(HF v)
+INLINE __m512i hf_bits(HF v)
 {
     const __m256i low = _mm512_cvtps_ph(v.low, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     const __m256i high = _mm512_cvtps_ph(v.high, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    return _mm512_castsi512_ph(_mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1));
+    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
 }
 INLINE HF hf_set(float v)
 {
@@ -93,8 +58,95 @@ INLINE HF hf_min(HF a, HF b)
     return (HF){_mm512_min_ps(a.low, b.low), _mm512_min_ps(a.high, b.high)};
 }
 
+/* One float16 twice, as a weight lies in memory. */
+INLINE uint32_t half_pair(float v)
+{
+    const __m512i many = hf_bits(hf_set(v));
+    return (uint32_t)_mm_cvtsi128_si32(_mm512_castsi512_si128(many));
+}
+
+#ifdef __AVX512FP16__
+
+enum { HALF_NEEDS_FP16 = 1 };
+typedef __m512h H;
+
+INLINE H h_zero(void)
+{
+    return _mm512_setzero_ph();
+}
+INLINE H h_load(const void *p)
+{
+    return _mm512_load_ph(p);
+}
+INLINE void h_store(void *p, H v)
+{
+    _mm512_store_ph(p, v);
+}
+INLINE H h_pair(const uint32_t *p)
+{
+    return _mm512_castsi512_ph(_mm512_set1_epi32((int)*p));
+}
+INLINE H h_add(H a, H b)
+{
+    return _mm512_add_ph(a, b);
+}
+INLINE H h_fma(H a, H b, H c)
+{
+    return _mm512_fmadd_ph(a, b, c);
+}
+INLINE HF h_widen(H v)
+{
+    return hf_of_bits(_mm512_castph_si512(v));
+}
+INLINE H hf_narrow(HF v)
+{
+    return _mm512_castsi512_ph(hf_bits(v));
+}
+
 #else
 
+enum { HALF_NEEDS_FP16 = 0 };
+typedef __m512i H;
+
+INLINE H h_zero(void)
+{
+    return _mm512_setzero_si512();
+}
+INLINE H h_load(const void *p)
+{
+    return _mm512_load_si512(p);
+}
+INLINE void h_store(void *p, H v)
+{
+    _mm512_store_si512(p, v);
+}
+INLINE H h_pair(const uint32_t *p)
+{
+    return _mm512_set1_epi32((int)*p);
+}
+INLINE HF h_widen(H v)
+{
+    return hf_of_bits(v);
+}
+INLINE H hf_narrow(HF v)
+{
+    return hf_bits(v);
+}
+INLINE H h_add(H a, H b)
+{
+    return hf_narrow(hf_add(h_widen(a), h_widen(b)));
+}
+INLINE H h_fma(H a, H b, H c)
+{
+    const HF x = h_widen(a), y = h_widen(b), z = h_widen(c);
+    return hf_narrow((HF){_mm512_fmadd_ps(x.low, y.low, z.low),
+                          _mm512_fmadd_ps(x.high, y.high, z.high)});
+}
+#endif
+
+#else
+
+enum { HALF_NEEDS_FP16 = 0, HALVES = NMI_HALVES };
 typedef struct {
     _Float16 v[HALVES];
 } H;
@@ -108,6 +160,14 @@ typedef struct {
     }                                    \
     return r
 
+/* One float16 twice, as a weight lies in memory. */
+INLINE uint32_t half_pair(float v)
+{
+    const _Float16 h = (_Float16)v;
+    uint16_t bits;
+    memcpy(&bits, &h, sizeof bits);
+    return (uint32_t)bits << 16 | bits;
+}
 INLINE H h_zero(void)
 {
     EACH(H, 0);

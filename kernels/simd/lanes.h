@@ -3,7 +3,7 @@
 #ifndef NM_KERNELS_SIMD_LANES_H
 #define NM_KERNELS_SIMD_LANES_H
 
-#include "kernels/simd/vec.h"
+#include "kernels/simd/elements.h"
 
 /* Units [begin, end) of a part. */
 struct range {
@@ -20,7 +20,8 @@ INLINE int fewer(int64_t units, int threads)
 
 INLINE bool is_lanes(const struct nmi_image *image)
 {
-    return image->layout.kind == NMI_LANES && image->layout.vl == VL && nmi_image_bytes(image) != 0;
+    return image->layout.kind == LANES_KIND && image->layout.vl == LANES &&
+           nmi_image_bytes(image) != 0;
 }
 INLINE int64_t image_groups(const struct nmi_image *image)
 {
@@ -33,7 +34,7 @@ INLINE int64_t plane_count(const struct nmi_image *image)
 }
 INLINE int64_t interior(const struct nmi_layout *l, int64_t y, int64_t x)
 {
-    return ((l->halo[0] + y) * l->pitch + l->halo[1] + x) * VL;
+    return ((l->halo[0] + y) * l->pitch + l->halo[1] + x) * LANES;
 }
 
 /* Lane i of a group holds these rows and columns of its sub-image; none when its image is not in
@@ -42,10 +43,10 @@ struct lane {
     int32_t image, y, x; /* its first element */
     int32_t rows, cols;
 };
-INLINE void lanes_make(const struct nmi_image *image, int64_t group, struct lane lane[VL])
+INLINE void lanes_make(const struct nmi_image *image, int64_t group, struct lane lane[LANES])
 {
     const struct nmi_layout *l = &image->layout;
-    for (int i = 0; i < VL; i++) {
+    for (int i = 0; i < LANES; i++) {
         const int cell = i % (l->gy * l->gx);
         const int32_t y = cell / l->gx * l->sub_h, x = cell % l->gx * l->sub_w;
         const int32_t n = (int32_t)group * nmi_layout_ipv(l) + i / (l->gy * l->gx);
@@ -58,16 +59,15 @@ INLINE void lanes_make(const struct nmi_image *image, int64_t group, struct lane
 /* A row or column of the frame or the sub-image: where its vectors come from, and the lanes that
  * their lanes come from, less (a column) their own number. Those of a row and a column add up; the
  * sum, of which only the low bits count as a number, is negative where that is inside the map. */
-enum { INSIDE = -(1 << 26), OUTSIDE = 1 << 28 };
 struct line {
-    int32_t lane[VL];
+    EI lane[LANES];
     int32_t from;
 };
 struct frame {
     const struct nmi_layout *layout;
     struct line *row, *col;
     int32_t full_rows, full_cols; /* of the sub-image: inside the map in every lane */
-    V fill;
+    EV fill;
 };
 
 INLINE size_t frame_bytes(const struct nmi_layout *l)
@@ -90,9 +90,9 @@ INLINE void odd_line(struct line *line, const int64_t *first, const struct nmi_l
     const int32_t sub = axis ? l->sub_w : l->sub_h, step = axis ? 1 : l->gx;
     const int32_t move = at >= 0 ? at / sub : -((sub - 1 - at) / sub);
     bool any = false;
-    for (int i = 0; i < VL; i++) {
+    for (int i = 0; i < LANES; i++) {
         const bool inside = first[i] + at >= 0 && first[i] + at < extent;
-        line->lane[i] = inside ? INSIDE + (axis ? 0 : i) + move * step : OUTSIDE;
+        line->lane[i] = (EI)(inside ? INSIDE + (axis ? 0 : i) + move * step : OUTSIDE);
         any |= inside;
     }
     line->from = l->halo[axis] + (any ? at - move * sub : at < 0 ? 0 : sub - 1);
@@ -106,10 +106,10 @@ INLINE int32_t lines_make(struct line *line, const struct nmi_layout *l, int axi
     const int32_t before = l->halo[axis], after = l->halo[axis + 2];
     const int32_t full = at_most(extent - (grid - (int64_t)1) * sub, sub);
     struct line even;
-    int64_t first[VL];
-    for (int i = 0, y = 0, x = 0; i < VL; i++) {
+    int64_t first[LANES];
+    for (int i = 0, y = 0, x = 0; i < LANES; i++) {
         first[i] = (int64_t)(axis ? x : y) * sub;
-        even.lane[i] = INSIDE + (axis ? 0 : i);
+        even.lane[i] = (EI)(INSIDE + (axis ? 0 : i));
         x = x + 1 < l->gx ? x + 1 : 0;
         y = x > 0 ? y : y + 1 < l->gy ? y + 1 : 0;
     }
@@ -128,68 +128,68 @@ INLINE int32_t lines_make(struct line *line, const struct nmi_layout *l, int axi
 INLINE struct frame frame_make(const struct nmi_image *image, float fill, void *scratch)
 {
     const struct nmi_layout *l = &image->layout;
-    struct frame f = {.layout = l, .row = scratch, .fill = SET1(fill)};
+    struct frame f = {.layout = l, .row = scratch, .fill = E_SET1(fill)};
     f.col = f.row + l->halo[0] + l->sub_h + l->halo[2];
     f.full_rows = lines_make(f.row, l, 0, image->h);
     f.full_cols = lines_make(f.col, l, 1, image->w);
     return f;
 }
 
-INLINE V moved(const float *from, VI lanes, V fill)
+INLINE EV moved(const E *from, EVI lanes, EV fill)
 {
-    return BLEND(NEGATIVE(lanes), fill, PERMUTE(LD(from), lanes));
+    return E_BLEND(E_NEGATIVE(lanes), fill, E_PERMUTE(E_LD(from), lanes));
 }
 
-/* A cell in planes `stride` floats apart: what it is made of is the same in all. */
-INLINE void frame_cell(const float *from, float *to, VI lanes, V fill, int planes, int64_t stride)
+/* A cell in planes `stride` elements apart: what it is made of is the same in all. */
+INLINE void frame_cell(const E *from, E *to, EVI lanes, EV fill, int planes, int64_t stride)
 {
     for (int k = 0; k < planes; k++) {
-        ST(to + k * stride, moved(from + k * stride, lanes, fill));
+        E_ST(to + k * stride, moved(from + k * stride, lanes, fill));
     }
 }
 
 /* What is not full of row r of sub-image and frame in some planes, from the interior of the row that
  * it comes from. */
-INLINE void frame_row(const struct frame *f, int32_t r, const float *in, float *out, int planes,
+INLINE void frame_row(const struct frame *f, int32_t r, const E *in, E *out, int planes,
                       int64_t stride)
 {
     const struct nmi_layout *l = f->layout;
     const int64_t left = l->halo[1], right = left + f->full_cols;
     const int64_t cols = left + l->sub_w + l->halo[3];
-    const VI row = LDI(f->row[r].lane);
-    const V fill = f->fill; /* local copies: stores can't alias them */
+    const EVI row = LDI(f->row[r].lane);
+    const EV fill = f->fill; /* local copies: stores can't alias them */
     const struct line *col = f->col;
     for (int64_t c = 0; c < left; c++) {
-        frame_cell(in + (col[c].from - left) * VL, out + c * VL, ADDI(row, LDI(col[c].lane)), fill,
-                   planes, stride);
+        frame_cell(in + (col[c].from - left) * LANES, out + c * LANES,
+                   E_ADDI(row, LDI(col[c].lane)), fill, planes, stride);
     }
     if (r < l->halo[0] || r >= l->halo[0] + f->full_rows) {
         for (int64_t c = left; c < right; c++) {
-            frame_cell(in + (c - left) * VL, out + c * VL, row, fill, planes, stride);
+            frame_cell(in + (c - left) * LANES, out + c * LANES, row, fill, planes, stride);
         }
     }
     for (int64_t c = right; c < cols; c++) {
-        frame_cell(in + (col[c].from - left) * VL, out + c * VL, ADDI(row, LDI(col[c].lane)), fill,
-                   planes, stride);
+        frame_cell(in + (col[c].from - left) * LANES, out + c * LANES,
+                   E_ADDI(row, LDI(col[c].lane)), fill, planes, stride);
     }
 }
 
 /* Frame and surplus lanes of some planes. */
-INLINE void frame_fill_some(const struct frame *f, float *plane, int planes, int64_t stride)
+INLINE void frame_fill_some(const struct frame *f, E *plane, int planes, int64_t stride)
 {
     const struct nmi_layout *l = f->layout;
     const int32_t rows = l->halo[0] + l->sub_h + l->halo[2];
     for (int32_t r = 0; r < rows; r++) {
-        const float *in = plane + ((int64_t)f->row[r].from * l->pitch + l->halo[1]) * VL;
-        frame_row(f, r, in, plane + (int64_t)r * l->pitch * VL, planes, stride);
+        const E *in = plane + ((int64_t)f->row[r].from * l->pitch + l->halo[1]) * LANES;
+        frame_row(f, r, in, plane + (int64_t)r * l->pitch * LANES, planes, stride);
     }
 }
 
 enum { FRAME_PLANES = 4 };
 
-INLINE void frame_fill(const struct frame *f, float *plane, int64_t planes)
+INLINE void frame_fill(const struct frame *f, E *plane, int64_t planes)
 {
-    const int64_t stride = (int64_t)f->layout->plane * VL;
+    const int64_t stride = (int64_t)f->layout->plane * LANES;
     for (; planes >= FRAME_PLANES; planes -= FRAME_PLANES, plane += FRAME_PLANES * stride) {
         frame_fill_some(f, plane, FRAME_PLANES, stride);
     }

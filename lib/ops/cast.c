@@ -4,7 +4,7 @@
  * float64. Integers wrap; a float beyond an integer type's range becomes its nearest end, NaN 0.
  */
 #include "lib/ops/elementwise.h"
-#include "lib/ops/half.h"
+#include "lib/base/half.h"
 
 #define BLOCK 256
 

@@ -57,9 +57,11 @@ static double rows_alike(const struct nmi_csr *csr)
     return (double)alike / csr->rows;
 }
 
-static nm_status add_sparse_conv(struct nmi_planner *p, struct nmi_layer *layer, nm_error *err)
+/* kind: LANES or LANES_F16. */
+static nm_status add_sparse_conv(struct nmi_planner *p, struct nmi_layer *layer, uint8_t kind,
+                                 nm_error *err)
 {
-    struct nmi_impl impl = {.step = NMI_STEP_KERNEL, .in_kind = NMI_LANES, .out_kind = NMI_LANES};
+    struct nmi_impl impl = {.step = NMI_STEP_KERNEL, .in_kind = kind, .out_kind = kind};
     struct nmi_blocking blockings[12];
     const struct nmi_layout x = nmi_impl_input(p, layer, &impl, 0);
     const struct nmi_layout y = nmi_impl_output(p, layer, &impl);
@@ -78,8 +80,11 @@ static nm_status add_sparse_conv(struct nmi_planner *p, struct nmi_layer *layer,
         const int n =
             impl.kernel->candidates(&d, &csr, blockings, p->options->fixed ? 1 : some);
         for (int i = 0; i < n; i++) {
-            impl.blocking = blockings[i];
-            add(layer, impl);
+            d.conv.blocking = impl.blocking = blockings[i];
+            if (impl.kernel->packed_bytes(&d, &csr) > 0) {
+                p->kinds |= 1u << kind;
+                add(layer, impl);
+            }
         }
     }
     nmi_free(memory);
@@ -199,7 +204,10 @@ static nm_status conv_candidates(struct nmi_planner *p, struct nmi_layer *layer,
             add_depthwise(p, layer);
         }
         if (nmi_lanes_wanted(p, layer) && (nmi_enough_zeros(layer) || !nmi_depthwise(layer))) {
-            NMI_TRY(add_sparse_conv(p, layer, err));
+            NMI_TRY(add_sparse_conv(p, layer, NMI_LANES, err));
+        }
+        if (p->options->fp16 && nmi_lanes_wanted(p, layer) && nmi_enough_zeros(layer)) {
+            NMI_TRY(add_sparse_conv(p, layer, NMI_LANES_F16, err));
         }
         /* several images in a vector: that is about sparse kernels, and dense rivals take long */
         if (layer->n_impls == 0 || nmi_layer_ipv(p, layer) == 1) {
@@ -348,7 +356,7 @@ static void concat_candidates(struct nmi_planner *p, struct nmi_layer *layer)
     }
     for (uint8_t k = NMI_PLAIN; k < NMI_LAYOUTS; k++) {
         const bool apart = k == NMI_NHWC || k == NMI_NHWC_BF16;
-        const bool whole = images <= (k == NMI_LANES ? nmi_layer_ipv(p, layer) : 1);
+        const bool whole = images <= (nmi_in_lanes(k) ? nmi_layer_ipv(p, layer) : 1);
         if (!apart && whole && block >= nmi_layout_block(k) &&
             (k == NMI_PLAIN || (p->kinds & 1u << k))) {
             add(layer, (struct nmi_impl){.step = NMI_IMPL_CONCAT, .in_kind = k, .out_kind = k});

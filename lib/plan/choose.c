@@ -2,8 +2,8 @@
 /*
  * One implementation for each layer, so that times and conversions together are least. On a general
  * graph this is hard; on networks it is nearly a path. From several starting points (each layer's
- * own best; everything in LANES; nothing in LANES; bfloat16 alike) layers change their mind one by one while that
- * lowers the sum; the best end wins.
+ * own best; everything in LANES; nothing in LANES; bfloat16 and LANES_F16 alike) layers change
+ * their mind one by one while that lowers the sum; the best end wins.
  */
 #include "lib/plan/planner.h"
 
@@ -45,7 +45,7 @@ static struct nmi_layout produced(const struct nmi_planner *p, int32_t v)
 bool nmi_layout_equivalent(const struct nmi_image *image, const struct nmi_layout *a,
                            const struct nmi_layout *b)
 {
-    if (a->kind == NMI_LANES || b->kind == NMI_LANES) {
+    if (nmi_in_lanes(a->kind) || nmi_in_lanes(b->kind)) {
         return a->kind == b->kind && nmi_layout_same(a, b);
     }
     return a->kind == b->kind ||
@@ -56,8 +56,8 @@ bool nmi_layout_equivalent(const struct nmi_image *image, const struct nmi_layou
 bool nmi_layout_via(const struct nmi_layout *from, const struct nmi_layout *to,
                     struct nmi_layout *via)
 {
-    const bool there = from->kind == NMI_LANES && nmi_layout_bf16(to->kind);
-    const bool back = nmi_layout_bf16(from->kind) && to->kind == NMI_LANES;
+    const bool there = nmi_in_lanes(from->kind) && nmi_layout_bf16(to->kind);
+    const bool back = nmi_layout_bf16(from->kind) && nmi_in_lanes(to->kind);
     const uint8_t half = there ? to->kind : from->kind;
     *via = (struct nmi_layout){.kind = half == NMI_NHWC_BF16 ? NMI_NHWC : NMI_BLOCK16};
     return there || back;
@@ -184,12 +184,21 @@ static void descend(struct chooser *c)
 }
 
 /* Start: 0 each layer's own best, 1 LANES wherever there are, 2 LANES nowhere, 3 bfloat16 wherever
- * there is, 4 bfloat16 nowhere. */
-enum { STARTS = 5 };
+ * there is, 4 bfloat16 nowhere, 5 and 6 LANES_F16 alike. */
+enum { STARTS = 7 };
 
 static bool start_differs(const struct nmi_planner *p, int start)
 {
-    return start == 0 || (start <= 2 ? p->any_sparse : p->options->bf16);
+    const bool there[] = {p->any_sparse, p->options->bf16, p->any_sparse && p->options->fp16};
+    return start == 0 || there[(start - 1) / 2];
+}
+
+/* The kind of layout that a start wants everywhere or nowhere. */
+static bool start_about(int start, uint8_t kind)
+{
+    return start <= 2   ? kind == NMI_LANES
+           : start <= 4 ? nmi_layout_bf16(kind)
+                        : kind == NMI_LANES_F16;
 }
 
 static void begin(struct nmi_planner *p, int start)
@@ -199,8 +208,7 @@ static void begin(struct nmi_planner *p, int start)
         double best = 1e30;
         for (int32_t k = 0; k < layer->n_impls; k++) {
             const struct nmi_impl *impl = &layer->impls[k];
-            const bool it =
-                start <= 2 ? impl->in_kind == NMI_LANES : nmi_layout_bf16(impl->in_kind);
+            const bool it = start_about(start, impl->in_kind);
             const double unwanted = start != 0 && it != (start % 2 == 1) ? 1e6 : 0;
             if (impl->seconds + unwanted < best) {
                 best = impl->seconds + unwanted;

@@ -9,7 +9,7 @@ static void layout(struct nmi_text *t, const char *key, const struct nmi_image *
     nmi_json_string(t, "kind", nmi_layout_name(l->kind));
     const int64_t dims[] = {image->n, image->c, image->h, image->w};
     nmi_json_ints(t, "shape", dims, 4);
-    if (l->kind == NMI_LANES) {
+    if (nmi_in_lanes(l->kind)) {
         const int64_t grid[] = {l->gy, l->gx}, sub[] = {l->sub_h, l->sub_w};
         const int64_t halo[] = {l->halo[0], l->halo[1], l->halo[2], l->halo[3]};
         nmi_json_ints(t, "grid", grid, 2);

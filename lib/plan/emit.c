@@ -34,7 +34,7 @@ nm_status nmi_operand(struct nmi_planner *p, int32_t layer, int32_t k, bool exac
         want.fill = l->kind == NMI_KIND_POOL && !l->desc.pool.average ? -__builtin_inff() : 0.0f;
     }
     NMI_TRY(nmi_get_form(p, layer, value, &want, form, err));
-    if (form->layout.kind != NMI_LANES) {
+    if (!nmi_in_lanes(form->layout.kind)) {
         form->layout = want.layout; /* what serves has the elements at the same places */
     }
     return NM_OK;

@@ -109,7 +109,7 @@ static bool any_halo(const int32_t halo[4])
 static bool serves(const struct nmi_image *image, const struct nmi_form *form, bool nonneg,
                    const struct nmi_want *want)
 {
-    if (form->layout.kind != NMI_LANES || want->layout.kind != NMI_LANES) {
+    if (!nmi_in_lanes(form->layout.kind) || !nmi_in_lanes(want->layout.kind)) {
         return nmi_layout_equivalent(image, &form->layout, &want->layout);
     }
     if (want->exact) {
@@ -130,7 +130,7 @@ static nm_status convert_step(struct nmi_planner *p, int32_t layer,
     step->desc.convert = *d;
     nmi_step_use(p, NMI_REF_X, *from);
     nmi_step_use(p, NMI_REF_Y, *to);
-    if (d->from.layout.kind != NMI_LANES && d->to.layout.kind != NMI_LANES) {
+    if (!nmi_in_lanes(d->from.layout.kind) && !nmi_in_lanes(d->to.layout.kind)) {
         return nmi_dnnl_objects(p, step, NMI_KIND_CONVERT, NMI_DNNL_DIRECT, err);
     }
     step->kind = NMI_STEP_KERNEL;
@@ -256,7 +256,7 @@ nm_status nmi_put_form(struct nmi_planner *p, int32_t layer, int32_t value,
     struct nmi_form form = {.layout = is_plain(p, layer, value, layout) ? plain_layout : *layout,
                             .segment = segment_of(p, layer),
                             .ref = ref};
-    if (layout->kind == NMI_LANES && any_halo(layout->halo) && (v->wants_low || v->wants_zero)) {
+    if (nmi_in_lanes(layout->kind) && any_halo(layout->halo) && (v->wants_low || v->wants_zero)) {
         form.fill = v->wants_low && !v->wants_zero && !v->nonnegative ? -INFINITY : 0.0f;
         NMI_TRY(fill_frame(p, layer, value, &form, err));
     }

@@ -34,7 +34,7 @@ static bool may_live(const struct nmi_planner *p, int32_t value, int32_t concat)
 {
     const struct nmi_value_state *v = &p->values[value];
     const struct nmi_layer *layer = &p->layers[concat];
-    const bool lanes = layer->impls[layer->choice].out_kind == NMI_LANES;
+    const bool lanes = nmi_in_lanes(layer->impls[layer->choice].out_kind);
     return v->home == NMI_NONE && v->producer != NMI_NONE && !v->crosses &&
            v->output == NMI_NONE && p->layers[v->producer].segment == layer->segment &&
            p->layers[v->producer].node->outputs[0] == value && (!lanes || v->last_use <= concat);

@@ -19,12 +19,12 @@ struct nmi_layout nmi_impl_output(const struct nmi_planner *p, const struct nmi_
                                   const struct nmi_impl *impl)
 {
     const int32_t value = layer->node->outputs[0];
-    if (impl->out_kind != NMI_LANES) {
+    if (!nmi_in_lanes(impl->out_kind)) {
         return (struct nmi_layout){.kind = impl->out_kind};
     }
     const struct nmi_tensor t = nmi_layer_tensor(p, layer, value);
     const struct nmi_image y = nmi_tensor_image(&t);
-    return nmi_plan_lanes(p, &y, nmi_layer_ipv(p, layer), p->values[value].halo);
+    return nmi_plan_lanes(p, impl->out_kind, &y, nmi_layer_ipv(p, layer), p->values[value].halo);
 }
 
 /* Before a kernel is chosen: a dense depthwise layer has only ours, which makes the frame itself. */
@@ -65,7 +65,7 @@ static struct nmi_layout with_frame(const struct nmi_planner *p, const struct nm
     const struct nmi_tensor t = nmi_layer_tensor(p, layer, value);
     const struct nmi_image image = nmi_tensor_image(&t);
     const struct nmi_layout own =
-        nmi_plan_lanes(p, &image, nmi_layer_ipv(p, layer), p->values[value].halo);
+        nmi_plan_lanes(p, x->kind, &image, nmi_layer_ipv(p, layer), p->values[value].halo);
     bool covers = nmi_layout_same_lanes(x, &own);
     for (int i = 0; i < 4; i++) {
         covers &= own.halo[i] >= halo[i];
@@ -83,7 +83,7 @@ struct nmi_layout nmi_impl_input(const struct nmi_planner *p, const struct nmi_l
     if (k > 0) {
         return nmi_impl_output(p, layer, impl); /* residuals and operands of flat operations */
     }
-    if (impl->in_kind != NMI_LANES) {
+    if (!nmi_in_lanes(impl->in_kind)) {
         return (struct nmi_layout){.kind = impl->in_kind};
     }
     if (nmi_layer_window(layer, impl, stride, halo)) {
@@ -95,7 +95,7 @@ struct nmi_layout nmi_impl_input(const struct nmi_planner *p, const struct nmi_l
     }
     if (layer->kind == NMI_KIND_GPOOL) {
         const int32_t *frame = p->values[layer->node->inputs[0]].halo;
-        return nmi_plan_lanes(p, &layer->desc.gpool.x, nmi_layer_ipv(p, layer), frame);
+        return nmi_plan_lanes(p, impl->in_kind, &layer->desc.gpool.x, nmi_layer_ipv(p, layer), frame);
     }
     return nmi_impl_output(p, layer, impl);
 }

@@ -14,6 +14,7 @@
 /* Rates of the rule, in operations and bytes per second of one core: only their ratios matter. */
 #define DENSE_RATE 40e9
 #define SPARSE_RATE 30e9
+#define HALF_RATE 1.9 /* times that in float16 */
 #define EVAL_RATE 1e9
 #define COPY_RATE 6e9
 
@@ -75,6 +76,9 @@ static double rule(const struct nmi_planner *p, const struct nmi_layer *layer,
     }
     if (sparse_impl(impl)) {
         const double share = 1 - (double)layer->zeros / (double)layer->weight_elems;
+        if (impl->in_kind == NMI_LANES_F16) {
+            return macs * share / (SPARSE_RATE * HALF_RATE * 1.3) + bytes / 2 / COPY_RATE;
+        }
         const double together = 1 + 0.4 * layer->alike; /* an input is loaded for several rows */
         return macs * share / (SPARSE_RATE * narrow * 1.3 * together) + bytes / COPY_RATE;
     }
@@ -485,7 +489,7 @@ static nm_status measure_convert(struct nmi_planner *p, const struct nmi_layer *
         *seconds = (double)(s.x_bytes + s.y_bytes) / COPY_RATE;
         return NM_OK;
     }
-    if (convert->from.layout.kind == NMI_LANES || convert->to.layout.kind == NMI_LANES) {
+    if (nmi_in_lanes(convert->from.layout.kind) || nmi_in_lanes(convert->to.layout.kind)) {
         s.kernel = nmi_kernel_find(NMI_KIND_CONVERT, p->options->isa, &desc, NULL);
         if (s.kernel == NULL) {
             return nmi_fail(err, NM_EINTERNAL, "no kernel converts between these layouts");

@@ -28,6 +28,7 @@ struct nmi_plan_options {
     int32_t threads;
     nm_isa isa; /* resolved: never AUTO */
     bool bf16; /* oneDNN's bfloat16 layers compete */
+    bool fp16; /* sparse convolutions in float16 compete */
     bool dense, fixed;
     int32_t effort; /* -1..1 */
     int32_t late_area; /* 0: searched; else, as tests do: maps of at most so many pixels run several

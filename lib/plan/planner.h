@@ -23,7 +23,7 @@
 #include "lib/plan/plan.h"
 #include "lib/plan/stopwatch.h"
 
-#define NMI_MAX_IMPLS 40
+#define NMI_MAX_IMPLS 56
 #define NMI_KIND_NONE (-1)
 
 /* One way to run a layer. in_kind, out_kind: enum nmi_layout_kind of its image operands (PLAIN for
@@ -105,9 +105,10 @@ struct nmi_value_state {
     double convert[NMI_LAYOUTS * NMI_LAYOUTS]; /* choose.c: seconds from kind to kind; < 0 not known */
 };
 
-/* Maps of one size all have one grid of lanes, so that layers from one to the next need no other. */
+/* Maps of one size all have one grid of vl lanes, so that layers from one to the next need no
+ * other. */
 struct nmi_grid {
-    int32_t h, w, ipv, gy, gx;
+    int32_t vl, h, w, ipv, gy, gx;
 };
 
 struct nmi_planner {
@@ -222,9 +223,10 @@ void nmi_conv_pool_of(const struct nmi_pool_desc *pool, struct nmi_conv_pool *ou
 
 /* frames.c: sizes before anything is timed, fills once choices are made */
 nm_status nmi_plan_frames(struct nmi_planner *p, nm_error *err);
-/* frames.c: the lanes of an image between layers. */
-struct nmi_layout nmi_plan_lanes(const struct nmi_planner *p, const struct nmi_image *image,
-                                 int32_t ipv, const int32_t halo[4]);
+/* frames.c: the lanes (kind: LANES, LANES_F16) of an image between layers. */
+struct nmi_layout nmi_plan_lanes(const struct nmi_planner *p, uint8_t kind,
+                                 const struct nmi_image *image, int32_t ipv,
+                                 const int32_t halo[4]);
 void nmi_plan_fills(struct nmi_planner *p);
 /* Some share of zeros, without which no sparse kernel has a chance. */
 bool nmi_enough_zeros(const struct nmi_layer *layer);
@@ -282,7 +284,7 @@ nm_status nmi_plan_memory(struct nmi_planner *p, nm_error *err);
 /* True when the two layouts put the elements of this image at the same places. */
 bool nmi_layout_equivalent(const struct nmi_image *image, const struct nmi_layout *a,
                            const struct nmi_layout *b);
-/* True when nothing converts directly from one to the other: LANES and bfloat16 meet in *via. */
+/* True when nothing converts directly from one to the other: lanes and bfloat16 meet in *via. */
 bool nmi_layout_via(const struct nmi_layout *from, const struct nmi_layout *to,
                     struct nmi_layout *via);
 

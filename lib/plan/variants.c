@@ -32,7 +32,7 @@ static nm_status try(const struct nmi_planner *from, int32_t area, double *secon
         for (int32_t i = 0; i < p.n_layers; i++) {
             const struct nmi_layer *l = &p.layers[i];
             const int64_t size = (int64_t)l->out_image.h * l->out_image.w;
-            if (l->kind != NMI_KIND_CONV || l->impls[l->choice].out_kind != NMI_LANES ||
+            if (l->kind != NMI_KIND_CONV || !nmi_in_lanes(l->impls[l->choice].out_kind) ||
                 !l->batched || size > LARGEST_AREA || size == areas[0] || size == areas[1]) {
                 continue;
             }
@@ -57,6 +57,7 @@ static nm_status key_of(struct nmi_planner *p, uint64_t *key, nm_error *err)
     (void)nmi_weighted_nodes(p->graph, w, n);
     *key = nmi_measure_key(p, p->options->threads);
     *key = p->options->bf16 ? nmi_hash(*key, "bf16", 4) : *key;
+    *key = p->options->fp16 ? nmi_hash(*key, "fp16", 4) : *key;
     for (int32_t i = 0; i < p->graph->n_inputs; i++) {
         *key = nmi_hash(*key, p->inputs[i].dims, sizeof p->inputs[i].dims);
     }

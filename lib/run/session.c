@@ -85,7 +85,8 @@ static nm_status resolve_options(struct nmi_session *s, const nm_session_options
     s->options.cache = &s->cache;
     const bool half = o->precision == NM_PRECISION_HALF;
     s->options.bf16 = half && s->options.isa == NM_ISA_AVX512 && nmi_cpu_info()->bf16;
-    if (half && !s->options.bf16) {
+    s->options.fp16 = half && nmi_kernels_half(s->options.isa);
+    if (half && !s->options.bf16 && !s->options.fp16) {
         nmi_log(&s->log, 0, "half precision: %s has no 16-bit arithmetic, running float32",
                 s->options.isa == NM_ISA_AVX512 ? "this CPU" : nm_isa_name(s->options.isa));
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cast between all types, and the 16-bit floats that it rests on. */
-#include "lib/ops/half.h"
+#include "lib/base/half.h"
 #include "tests/support/op_case.h"
 
 #include <check.h>

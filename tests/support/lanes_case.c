@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/lanes_case.h"
+#include "kernels/ref/ref_lanes.h"
 #include "lib/base/cpu.h"
 #include "lib/base/mem.h"
 
@@ -40,7 +41,7 @@ float case_float(void)
 
 int32_t case_ipv(int32_t vl)
 {
-    const int32_t ipv = 1 << case_random(0, 4);
+    const int32_t ipv = 1 << case_random(0, 5);
     return ipv > vl ? vl : ipv;
 }
 
@@ -82,14 +83,16 @@ void case_image_fill(struct case_image *image, float low, float high)
 {
     for (int64_t i = 0; i < elements(&image->image); i++) {
         const float unit = (case_float() + 1.0f) / 2.0f;
-        image->data[element(&image->image, i)] = low + unit * (high - low);
+        nmi_ref_put(&image->image, image->data, element(&image->image, i),
+                    low + unit * (high - low));
     }
 }
 
 void case_image_copy(const struct case_image *from, struct case_image *to)
 {
     for (int64_t i = 0; i < elements(&from->image); i++) {
-        to->data[element(&to->image, i)] = from->data[element(&from->image, i)];
+        nmi_ref_put(&to->image, to->data, element(&to->image, i),
+                    nmi_ref_get(&from->image, from->data, element(&from->image, i)));
     }
 }
 
@@ -97,8 +100,8 @@ double case_difference(const struct case_image *a, const struct case_image *want
 {
     double most = 0.0, scale = 0.0;
     for (int64_t i = 0; i < elements(&a->image); i++) {
-        const double x = (double)a->data[element(&a->image, i)];
-        const double y = (double)want->data[element(&want->image, i)];
+        const double x = (double)nmi_ref_get(&a->image, a->data, element(&a->image, i));
+        const double y = (double)nmi_ref_get(&want->image, want->data, element(&want->image, i));
         if (isnan(x) != isnan(y)) {
             return INFINITY;
         }
@@ -166,10 +169,10 @@ void case_halo(struct case_image *image, float fill)
         return;
     }
     const int64_t vectors = (int64_t)image->image.c * l->plane;
-    float *group = image->data + (int64_t)(image->image.n / ipv) * vectors * l->vl;
+    const int64_t first = (int64_t)(image->image.n / ipv) * vectors * l->vl;
     for (int64_t i = 0; i < vectors * l->vl; i++) {
         if (i % l->vl >= tail * l->gy * l->gx) {
-            group[i] = NAN;
+            nmi_ref_put(&image->image, image->data, (size_t)(first + i), NAN);
         }
     }
 }
@@ -212,17 +215,22 @@ struct nmi_layout case_layout(int32_t vl, int32_t h, int32_t w, int32_t deep)
         return nmi_layout_best(vl, h, w, case_ipv(vl), halo);
     }
     const int32_t cells = vl / case_ipv(vl);
-    int32_t gy = 1 << case_random(0, 4);
+    int32_t gy = 1 << case_random(0, 5);
     gy = gy > cells ? cells : gy;
     return nmi_layout_lanes(vl, h + case_random(0, 3), w + case_random(0, 3), gy, cells / gy, halo);
 }
 
-static const uint32_t untouched = UINT32_MAX;
+static const uint32_t untouched = UINT32_MAX; /* as case_image_make leaves an element */
 
-static void same_bits(const float *a, const float *b)
+/* Element i of both; want NULL: not written. */
+static void same_bits(const struct case_image *a, const struct case_image *want, int64_t i)
 {
-    if (memcmp(a, b, sizeof *a) != 0) {
-        ck_abort_msg("%g, expected %g", (double)*a, (double)*b);
+    const int32_t bytes = nmi_layout_element(&a->image.layout);
+    const void *there = (const char *)a->data + i * bytes;
+    const void *expected = want != NULL ? (const char *)want->data + i * bytes : (void *)&untouched;
+    if (memcmp(there, expected, (size_t)bytes) != 0) {
+        ck_abort_msg("%g, expected %g", (double)nmi_ref_get(&a->image, there, 0),
+                     (double)nmi_ref_get(&a->image, expected, 0));
     }
 }
 
@@ -230,19 +238,19 @@ void case_same_cells(const struct case_image *a, const struct case_image *want)
 {
     const struct nmi_image *image = &a->image;
     const struct nmi_layout *l = &image->layout;
-    const int64_t floats = (int64_t)(a->memory.bytes / sizeof(float));
+    const int64_t count = (int64_t)a->memory.bytes / nmi_layout_element(l);
     const int64_t cells = (int64_t)l->pitch * (l->halo[0] + l->sub_h + l->halo[2]);
-    for (int64_t i = 0; i < floats; i++) {
-        if (l->kind != NMI_LANES) {
-            same_bits(a->data + i, want->data + i);
+    for (int64_t i = 0; i < count; i++) {
+        if (!nmi_in_lanes(l->kind)) {
+            same_bits(a, want, i);
             continue;
         }
         const int64_t lane = i % l->vl, vector = i / l->vl;
         const int64_t group = vector / l->plane / image->c;
         if (vector % l->plane >= cells) {
-            same_bits(a->data + i, (const float *)(const void *)&untouched);
+            same_bits(a, NULL, i);
         } else if (group * nmi_layout_ipv(l) + lane / (l->gy * l->gx) < image->n) {
-            same_bits(a->data + i, want->data + i);
+            same_bits(a, want, i);
         }
     }
 }

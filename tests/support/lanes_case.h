@@ -43,7 +43,7 @@ bool case_runs_here(const struct nmi_kernel *kernel);
 /* Runs a suite of one case without time limit; main returns this. */
 int case_main(const char *name, const struct TTest *const *tests, size_t count);
 
-/* Calls test for every kernel of this kind that is not the reference, works in floats and runs
+/* Calls test for every kernel of this kind that is not the reference, needs no AVX512_FP16 and runs
  * here. */
 void case_each(int32_t kind, void (*test)(const struct nmi_kernel *kernel));
 

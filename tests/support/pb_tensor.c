@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/pb_tensor.h"
 #include "lib/base/file.h"
-#include "lib/ops/half.h"
+#include "lib/base/half.h"
 #include "lib/ops/helpers.h"
 #include "onnx.pb-c.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* 16-bit floats: see half.h. */
-#include "lib/ops/half.h"
+#include "lib/base/half.h"
 #include <string.h>
 
 static float from_bits(uint32_t bits)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* float16 (IEEE binary16) and bfloat16 as 16 bits, by integer arithmetic. */
-#ifndef NM_OPS_HALF_H
-#define NM_OPS_HALF_H
+#ifndef NM_BASE_HALF_H
+#define NM_BASE_HALF_H
 
 #include <stdint.h>
 
