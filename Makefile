@@ -178,8 +178,9 @@ FAKES     := $(B)/tests/nmie/fake_engines.so
 $(NMIE_TEST): PARTS := $(filter-out %/main.o %/onnx.pb-c.o,$(NMIE_OBJ)) $(TOOL_OBJ)
 $(NMIE_TEST): PARTS_LIBS := $(NMIE_LIBS)
 $(NMIE_TEST): $(NMIE_OBJ) $(TOOL_OBJ)
-$(B)/tests/nets/test_half: PARTS := $(EMULATED)
-$(B)/tests/nets/test_half: $(EMULATED)
+$(B)/tests/nets/test_half: PARTS := $(EMULATED) -Wl,--wrap=nmi_cpu_info
+$(B)/tests/plan/test_plan: PARTS := $(EMULATED)
+$(B)/tests/nets/test_half $(B)/tests/plan/test_plan: $(EMULATED)
 $(B)/tests/prune/test_search: PARTS_LIBS := -lcjson
 $(TOOL_OBJ): ROOM := -Wno-sign-conversion
 $(B)/tests/nmie/test_bench: $(FAKES)

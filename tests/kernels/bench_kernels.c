@@ -249,6 +249,28 @@ static struct nmi_image lanes_of(nm_isa isa, int32_t n, int32_t c, int32_t size,
     return image;
 }
 
+static struct nmi_image halves_of(int32_t c, int32_t size, int32_t halo)
+{
+    const int32_t frame[4] = {halo, halo, halo, halo};
+    struct nmi_image image = map_of(1, c, size, NMI_LANES_F16);
+    image.layout = nmi_layout_best(NMI_HALVES, size, size, 1, frame);
+    return image;
+}
+
+static void bench_halves(nm_isa isa)
+{
+    bench_convert("LANES -> LANES_F16 256x28x28 +1", isa, lanes_of(isa, 1, 256, 28, 1),
+                  halves_of(256, 28, 1));
+    bench_convert("LANES_F16 -> LANES 256x28x28 +1", isa, halves_of(256, 28, 1),
+                  lanes_of(isa, 1, 256, 28, 1));
+    bench_convert("PLAIN -> LANES_F16 64x112x112 +1", isa, map_of(1, 64, 112, NMI_PLAIN),
+                  halves_of(64, 112, 1));
+    bench_convert("BLOCK16 -> LANES_F16 64x112x112", isa, map_of(1, 64, 112, NMI_BLOCK16),
+                  halves_of(64, 112, 0));
+    bench_convert("LANES_F16 -> PLAIN 64x112x112", isa, halves_of(64, 112, 0),
+                  map_of(1, 64, 112, NMI_PLAIN));
+}
+
 static void bench_converts(nm_isa isa)
 {
     bench_convert("PLAIN -> LANES 3x224x224 +3", isa, map_of(1, 3, 224, NMI_PLAIN),
@@ -272,14 +294,21 @@ static void bench_converts(nm_isa isa)
                   lanes_of(isa, 16, 64, 56, 1));
 }
 
-static void bench_passes(nm_isa isa)
+static void bench_halo(const char *name, nm_isa isa, struct nmi_image x)
 {
-    const struct nmi_image x = lanes_of(isa, 1, 128, 28, 1);
     float *data = bench_floats(nmi_image_bytes(&x));
     struct bench_job halo = bench_job_make(NMI_KIND_HALO, isa, (union nmi_desc){.halo = {.x = x}});
     halo.args.x = halo.args.y = data;
-    report("HALO 128x28x28 +1", &halo, (double)nmi_image_bytes(&x));
+    report(name, &halo, (double)nmi_image_bytes(&x));
     nmi_free(data);
+}
+
+static void bench_passes(nm_isa isa)
+{
+    bench_halo("HALO 128x28x28 +1", isa, lanes_of(isa, 1, 128, 28, 1));
+    if (isa == NM_ISA_AVX512) {
+        bench_halo("HALO of LANES_F16 128x28x28 +1", isa, halves_of(128, 28, 1));
+    }
     struct nmi_pool_desc d = {.kh = 3,
                               .kw = 3,
                               .stride_h = 2,
@@ -390,6 +419,9 @@ int main(int argc, char **argv)
     bench_first(isa);
     bench_depthwise(isa, batch);
     bench_converts(isa);
+    if (isa == NM_ISA_AVX512) {
+        bench_halves(isa);
+    }
     bench_passes(isa);
     bench_fc(isa, sparsity, 1, 4096, 25088);
     bench_fc(isa, sparsity, 1, 4096, 4096);

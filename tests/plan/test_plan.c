@@ -391,6 +391,36 @@ START_TEST(plan_half_precision_near_float32)
 }
 END_TEST
 
+/* The largest float16 is 65504. */
+START_TEST(plan_half_precision_keeps_large_weights_in_float32)
+{
+    for (int large = 0; large < 2; large++) {
+        struct net n = {.channels = 8, .older = NMI_NONE, .sparsity = 0.8, .alike = 1};
+        build_begin(&n.b, first_seed());
+        const int32_t x = build_input(&n.b, "x", 4, (int64_t[]){-1, 8, 12, 12});
+        build_output(&n.b, build_conv(&n.b, "conv", x, (int64_t[]){16, 8, 3}, 1));
+        thin(&n, 1);
+        const struct nmi_constant *c = nmi_graph_constant(n.b.g, n.b.g->nodes[0].inputs[1]);
+        float *w;
+        memcpy(&w, &c->data, sizeof w);
+        w[0] = large ? 1e5f : 6e4f;
+        const nm_tensor in = make_input(&n, 2);
+        nm_session_options o = NM_SESSION_OPTIONS_INIT;
+        for (o.fixed_plan = 0; o.fixed_plan < 2; o.fixed_plan++) {
+            o.precision = NM_PRECISION_F32;
+            struct result f32 = run(&n, &in, &o);
+            o.precision = NM_PRECISION_HALF;
+            struct result half = run(&n, &in, &o);
+            check_within(&half, &f32, 2e-2, first_seed(), "half, a large weight");
+            free_result(&f32);
+            free_result(&half);
+        }
+        free(in.data);
+        build_end(&n.b);
+    }
+}
+END_TEST
+
 START_TEST(plan_half_precision_below_avx512_is_float32)
 {
     struct net n;
@@ -502,6 +532,12 @@ START_TEST(plan_late_layers_on_several_images_as_evaluated)
             struct result r = run_plan(&n, &in, &o);
             check_close(&r, &want, seed + 2000 + i, nm_isa_name(o.isa));
             free_result(&r);
+            o.fp16 = nmi_kernels_half(o.isa);
+            if (o.fp16) {
+                r = run_plan(&n, &in, &o);
+                check_within(&r, &want, 1e-2, seed + 2000 + i, "in float16");
+                free_result(&r);
+            }
         }
         nmi_cache_free(&cache);
         free_result(&want);
@@ -547,6 +583,7 @@ int main(void)
     tcase_set_timeout(cases, 600);
     tcase_add_test(cases, plan_random_networks_as_evaluated);
     tcase_add_test(cases, plan_half_precision_near_float32);
+    tcase_add_test(cases, plan_half_precision_keeps_large_weights_in_float32);
     tcase_add_test(cases, plan_half_precision_below_avx512_is_float32);
     tcase_add_test(cases, plan_any_thread_count_same_result);
     tcase_add_test(cases, plan_late_layers_on_several_images_as_evaluated);

@@ -104,8 +104,8 @@ struct net_output net_run(nm_model *model, const nm_tensor *in, const nm_session
     return r;
 }
 
-static void net_within(const struct net_output *a, const struct net_output *b, size_t n,
-                       float bound, const char *what)
+void net_within(const struct net_output *a, const struct net_output *b, size_t n, float bound,
+                const char *what)
 {
     float worst = 0, largest = 0;
     ck_assert_uint_ge(a->n, n);

@@ -26,7 +26,10 @@ struct net_output {
 };
 struct net_output net_run(nm_model *model, const nm_tensor *in, const nm_session_options *options);
 
-/* max|a - b| <= 1e-4 max|b| over the n first elements of b; fails the test with these words. */
+/* max|a - b| <= bound max|b| over the n first elements of b; fails the test with these words. */
+void net_within(const struct net_output *a, const struct net_output *b, size_t n, float bound,
+                const char *what);
+/* The same with the bound of float32, 1e-4. */
 void net_close(const struct net_output *a, const struct net_output *b, size_t n, const char *what);
 /* 16-bit operands, by rule and measured, against float32: within 2e-2 of max|y|. */
 void net_check_half(nm_model *model, int64_t batch, const char *what);
