@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From one grid of lanes to another, frame included. A vector is put together (a mosaic) from lanes
- * of a few vectors of the source; where images part it is gathered. Lanes of float16 are done VL at
- * a time, and one of the two sides may be LANES of floats.
+ * From one grid of lanes to another. A vector is put together (a mosaic) from lanes of a few vectors
+ * of the source; the frame is filled behind it, or is a mosaic too where its elements are not of
+ * this kind. Where images part all is gathered. Lanes of float16 are done VL at a time, and one of
+ * the two sides may be LANES of floats.
  */
 #ifndef NM_KERNELS_SIMD_MOSAIC_H
 #define NM_KERNELS_SIMD_MOSAIC_H
@@ -175,6 +176,8 @@ struct grids {
     const void *x;
     void *y;
     const struct source *row, *col; /* row: of all VL lanes, one after the other; so col */
+    const struct frame *frame;      /* of this kind's target */
+    bool frame_apart;               /* else it is a mosaic too */
     V fill;
 };
 
@@ -200,8 +203,11 @@ INLINE void run_mosaics(const struct grids *g, int64_t unit, int64_t count, int3
                        : (const void *)((const E *)g->x + unit * p.in_plane);
     p.out = to_floats ? (void *)((float *)g->y + unit * p.out_plane)
                       : (void *)((E *)g->y + unit * p.out_plane);
-    for (int32_t r = 0; r < rows; r++) {
-        for (int32_t c = 0; c < cols; c++) {
+    const bool all = !g->frame_apart;
+    const int32_t top = all ? 0 : l->halo[0], bottom = all ? rows : top + l->sub_h;
+    const int32_t left = all ? 0 : l->halo[1], right = all ? cols : left + l->sub_w;
+    for (int32_t r = top; r < bottom; r++) {
+        for (int32_t c = left; c < right; c++) {
             const int64_t at = ((int64_t)r * l->pitch + c) * l->vl + first;
             struct mosaic m;
             int64_t k = 0;
@@ -249,6 +255,9 @@ static void run_all_mosaics(const struct grids *g, struct range units)
         next = some < group ? some : group;
         next = next < units.end ? next : units.end;
         run_some(g, unit, next - unit);
+        if (g->frame_apart) {
+            frame_fill(g->frame, (E *)g->y + unit * g->d->to.layout.plane * LANES, next - unit);
+        }
     }
 }
 
@@ -270,7 +279,7 @@ static const char *grids_refuse(const struct nmi_convert_desc *d)
 }
 
 /* Every vector of the frame is gathered. Indices of rows and columns add up. */
-static void run_gather(const struct grids *g, const struct frame *frame, int64_t unit)
+static void run_gather(const struct grids *g, int64_t unit)
 {
     const struct nmi_image *from = &g->d->from, *to = &g->d->to;
     const struct nmi_layout *l = &to->layout;
@@ -290,9 +299,9 @@ static void run_gather(const struct grids *g, const struct frame *frame, int64_t
     float *out = (float *)g->y + unit * l->plane * VL;
     for (int32_t r = 0; r < rows; r++) {
         const VI row = ADDI(LDI(image), LDI(g->row[r].at));
-        const VI lanes = ADDI(LDI(absent), LDI(frame->row[r].lane));
+        const VI lanes = ADDI(LDI(absent), LDI(g->frame->row[r].lane));
         for (int32_t c = 0; c < cols; c++) {
-            const VM inside = NEGATIVE(ADDI(lanes, LDI(frame->col[c].lane)));
+            const VM inside = NEGATIVE(ADDI(lanes, LDI(g->frame->col[c].lane)));
             const VI index = ADDI(row, LDI(g->col[c].at));
             ST(out + ((int64_t)r * l->pitch + c) * VL, GATHER_MASK(g->fill, in, index, inside));
         }
@@ -309,8 +318,14 @@ static void run_grids(const struct nmi_convert_desc *d, const struct nmi_kargs *
     const int32_t rows = frame_rows(&d->to.layout), cols = frame_cols(&d->to.layout);
     const int32_t parts = d->to.layout.vl / VL;
     struct source *row = (struct source *)(void *)scratch, *col = row + (int64_t)parts * rows;
-    const struct grids g = {
+    struct grids g = {
         .d = d, .x = args->x, .y = args->y, .row = row, .col = col, .fill = SET1(d->fill)};
+    struct frame frame;
+    if (is_lanes(&d->to)) {
+        frame = frame_make(&d->to, d->fill, scratch + sources_bytes(d));
+        g.frame = &frame;
+        g.frame_apart = rows > d->to.layout.sub_h || cols > d->to.layout.sub_w;
+    }
     for (int32_t k = 0; k < parts; k++) {
         sources_make(d, 0, k * VL, row + (int64_t)k * rows);
         sources_make(d, 1, k * VL, col + (int64_t)k * cols);
@@ -320,9 +335,8 @@ static void run_grids(const struct nmi_convert_desc *d, const struct nmi_kargs *
         return;
     }
 #ifndef HALF
-    const struct frame frame = frame_make(&d->to, d->fill, scratch + sources_bytes(d));
     for (int64_t unit = units.begin; unit < units.end; unit++) {
-        run_gather(&g, &frame, unit);
+        run_gather(&g, unit);
     }
 #endif
 }
