@@ -181,6 +181,10 @@ void nmi_plan_fills(struct nmi_planner *p)
         p->values[layer->node->outputs[0]].nonnegative = nonnegative(layer);
         if (nmi_in_lanes(impl->in_kind) && frame_needed(p, layer, impl, halo)) {
             struct nmi_value_state *x = &p->values[layer->node->inputs[0]];
+            const struct nmi_layer *maker = &p->layers[x->producer];
+            if (maker->impls[maker->choice].out_kind != impl->in_kind) {
+                continue; /* its conversion fills the frame */
+            }
             x->wants_low |= low_fill(layer);
             x->wants_zero |= !low_fill(layer);
         }
