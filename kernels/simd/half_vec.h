@@ -2,7 +2,7 @@
 /*
  * A vector of 32 float16 numbers, and the same as 32 floats: the words of kernels for AVX512_FP16.
  * Without that instruction set tests run the same kernels anywhere (the library holds no such code):
- * with AVX-512 at a third of the speed of floats, each result rounded to float first and then to
+ * with AVX-512 in some four times the time of floats, each result rounded to float first and then to
  * float16, which differs in the last bit once in some thousand times; else by plain loops, slowly.
  * Those need a compiler that knows _Float16.
  */

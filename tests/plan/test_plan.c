@@ -7,226 +7,13 @@
 #include "lib/base/cpu.h"
 #include "lib/run/exec.h"
 #include "lib/run/session.h"
-#include "tests/support/builder.h"
+#include "tests/support/random_net.h"
 
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MAX_LAYERS 14
-
-struct net {
-    struct builder b;
-    int32_t x, channels, size; /* the newest value */
-    int32_t older;             /* a value of the same shape, or NMI_NONE */
-    double sparsity;
-    size_t alike; /* output channels that have the same zeros */
-    bool clamps;  /* activations that float16 kernels do too */
-};
-
-static int32_t pick(struct net *n, int32_t count)
-{
-    return (int32_t)(build_uniform(&n->b) * (float)count);
-}
-
-static void thin_by(struct net *n, int32_t node_input, double sparsity)
-{
-    const struct nmi_node *node = &n->b.g->nodes[n->b.g->n_nodes - 1];
-    const struct nmi_constant *c = nmi_graph_constant(n->b.g, node->inputs[node_input]);
-    const double inputs = (double)c->bytes / sizeof(float) / (double)c->dims[0];
-    /* sums stay about as large as what goes in: a squashing function behind them magnifies nothing */
-    const float scale = (float)(1.5 / sqrt(inputs * (1 - sparsity) + 1));
-    float *w;
-    memcpy(&w, &c->data, sizeof w);
-    const size_t cols = c->bytes / sizeof *w / (size_t)c->dims[0];
-    for (size_t i = 0; i < c->bytes / sizeof *w; i++) {
-        const bool zero = build_uniform(&n->b) < (float)sparsity;
-        const bool above = i / cols % n->alike != 0;
-        w[i] = (above ? w[i - cols] == 0 : zero) ? 0 : w[i] * scale;
-    }
-}
-
-static void thin(struct net *n, int32_t node_input)
-{
-    thin_by(n, node_input, n->sparsity);
-}
-
-static void add_conv(struct net *n, bool same)
-{
-    static const int32_t kernels[] = {1, 3, 1, 3, 5};
-    char name[32];
-    const int32_t k = kernels[pick(n, 5)], stride = !same && n->size > 6 ? 1 + pick(n, 2) : 1;
-    const bool depthwise = pick(n, 5) == 0;
-    const int32_t out = same || depthwise ? n->channels : 1 + pick(n, 40);
-    snprintf(name, sizeof name, "conv%d", n->b.g->n_nodes);
-    const int32_t x = n->x;
-    n->x = build_conv(&n->b, name, x, (int64_t[]){out, depthwise ? 1 : n->channels, k}, k / 2);
-    struct nmi_conv_attrs *a = build_attrs(&n->b);
-    a->group = depthwise ? n->channels : 1;
-    a->strides = (struct nmi_ints){2, {stride, stride}};
-    static const int32_t acts[] = {NMI_ACT_NONE, NMI_ACT_RELU, NMI_ACT_SWISH};
-    a->act.kind = acts[pick(n, n->clamps ? 2 : 3)];
-    thin_by(n, 1, depthwise && pick(n, 3) ? 0.0 : n->sparsity);
-    n->older = same ? x : NMI_NONE;
-    n->channels = out;
-    n->size = (n->size + stride - 1) / stride;
-}
-
-static void add_pool(struct net *n)
-{
-    const bool average = pick(n, 2) != 0;
-    if (n->size < 4) {
-        return;
-    }
-    n->x = build_node(&n->b, average ? NMI_OP_AveragePool : NMI_OP_MaxPool, "pool", IDS(n->x));
-    struct nmi_pool_attrs *a = build_attrs(&n->b);
-    a->kernel_shape = (struct nmi_ints){2, {3, 3}};
-    a->strides = (struct nmi_ints){2, {2, 2}};
-    a->ceil_mode = pick(n, 2);
-    const int32_t pad = a->ceil_mode ? 0 : 1;
-    if (!average && n->size % 2 == 0 && pick(n, 2)) { /* one that a convolution may do too */
-        a->kernel_shape = (struct nmi_ints){2, {2, 2}};
-        a->ceil_mode = 0;
-        n->size /= 2;
-        n->older = NMI_NONE;
-        return;
-    }
-    a->pads = (struct nmi_ints){4, {pad, pad, pad, pad}};
-    a->count_include_pad = pick(n, 2);
-    n->size = a->ceil_mode ? (n->size - 3 + 1) / 2 + 1 : (n->size + 2 - 3) / 2 + 1;
-    n->older = NMI_NONE;
-}
-
-static void add_pointwise(struct net *n)
-{
-    static const uint16_t ops[] = {NMI_OP_Relu, NMI_OP_Sigmoid, NMI_OP_Tanh, NMI_OP_Add,
-                                   NMI_OP_Mul};
-    const int32_t k = pick(n, 5);
-    if (k < 3) {
-        n->x = build_node(&n->b, ops[k], "unary", IDS(n->x));
-    } else {
-        const int32_t other = n->older != NMI_NONE ? n->older : n->x;
-        n->x = build_node(&n->b, ops[k], "binary", IDS(n->x, other));
-    }
-}
-
-static void add_concat(struct net *n)
-{
-    const int32_t other = n->older != NMI_NONE ? n->older : n->x;
-    n->x = build_node(&n->b, NMI_OP_Concat, "concat", IDS(n->x, other));
-    ((struct nmi_axis_attrs *)build_attrs(&n->b))->axis = 1;
-    n->channels *= 2;
-    n->older = NMI_NONE;
-}
-
-/* Two Concats, the second of which begins as the first one does; their inputs have other readers. */
-static void add_dense_block(struct net *n)
-{
-    const int32_t x = n->x, growth = 16;
-    const int32_t a = build_conv(&n->b, "dense", x, (int64_t[]){growth, n->channels, 3}, 1);
-    thin(n, 1);
-    const int32_t first = build_node(&n->b, NMI_OP_Concat, "concat", IDS(x, a));
-    ((struct nmi_axis_attrs *)build_attrs(&n->b))->axis = 1;
-    const int64_t shape[3] = {growth, n->channels + growth, 1};
-    const int32_t b = build_conv(&n->b, "dense", first, shape, 0);
-    thin(n, 1);
-    const int32_t sum = build_node(&n->b, NMI_OP_Add, "add", IDS(a, b));
-    n->x = build_node(&n->b, NMI_OP_Concat, "concat", IDS(x, a, sum));
-    ((struct nmi_axis_attrs *)build_attrs(&n->b))->axis = 1;
-    n->channels += 2 * growth;
-    n->older = NMI_NONE;
-}
-
-/* Factors of channels that come from the map itself. */
-static void add_squeeze_excite(struct net *n)
-{
-    const int32_t mean = build_node(&n->b, NMI_OP_GlobalAveragePool, "mean", IDS(n->x));
-    const int64_t shape[3] = {n->channels, n->channels, 1};
-    int32_t s = build_conv(&n->b, "excite", mean, shape, 0);
-    thin(n, 1);
-    s = build_node(&n->b, NMI_OP_Sigmoid, "sigmoid", IDS(s));
-    const bool swap = pick(n, 2) != 0;
-    n->x = build_node(&n->b, NMI_OP_Mul, "scale", IDS(swap ? s : n->x, swap ? n->x : s));
-}
-
-/* conv + older, as the residual pass leaves it. */
-static void add_residual(struct net *n)
-{
-    const int32_t older = n->x;
-    add_conv(n, true);
-    struct nmi_node *node = &n->b.g->nodes[n->b.g->n_nodes - 1];
-    int32_t *inputs = nmi_arena_array(&n->b.g->arena, 4, sizeof *inputs);
-    memcpy(inputs, (int32_t[]){node->inputs[0], node->inputs[1], NMI_NONE, older},
-           4 * sizeof *inputs);
-    node->inputs = inputs;
-    node->n_inputs = 4;
-    ((struct nmi_conv_attrs *)node->attrs)->residual = 1;
-}
-
-/* Shape [images, channels, size, size] in, [images, 7] out, an inner value as second output. */
-static void make_net(struct net *n, uint64_t seed, double sparsity)
-{
-    *n = (struct net){.channels = 3, .size = 9, .older = NMI_NONE, .sparsity = sparsity};
-    n->alike = (size_t)1 << seed / 4 % 3;
-    build_begin(&n->b, seed);
-    n->channels = 1 + pick(n, 20);
-    n->size = 5 + pick(n, 24);
-    n->x = build_input(&n->b, "x", 4, (int64_t[]){-1, n->channels, n->size, n->size});
-    const int32_t layers = 2 + pick(n, MAX_LAYERS - 2);
-    int32_t inner = NMI_NONE;
-    for (int32_t i = 0; i < layers; i++) {
-        const int32_t what = pick(n, 11);
-        if (what < 4) {
-            add_conv(n, what == 0);
-        } else if (what < 6) {
-            add_residual(n);
-        } else if (what == 6) {
-            add_pool(n);
-        } else if (what == 7) {
-            add_pointwise(n);
-        } else if (what == 8) {
-            add_squeeze_excite(n);
-        } else if (n->channels < 64) {
-            (what == 9 ? add_dense_block : add_concat)(n);
-        }
-        inner = i == layers / 2 ? n->x : inner;
-    }
-    const int32_t pooled = build_node(&n->b, NMI_OP_GlobalAveragePool, "gap", IDS(n->x));
-    const int32_t flat = build_node(&n->b, NMI_OP_Flatten, "flatten", IDS(pooled));
-    const int32_t w = build_random(&n->b, "fc.w", DIMS(7, n->channels));
-    const int32_t bias = build_random(&n->b, "fc.b", DIMS(7));
-    build_output(&n->b, build_node(&n->b, NMI_OP_Gemm, "fc", IDS(flat, w, bias)));
-    ((struct nmi_gemm_attrs *)build_attrs(&n->b))->trans_b = 1;
-    thin(n, 1);
-    if (pick(n, 2)) {
-        build_output(&n->b, pooled); /* a map of one pixel: most layouts are row-major */
-    } else if (inner != n->b.g->inputs[0]) {
-        build_output(&n->b, inner);
-    }
-}
-
-/* Convolutions, residuals and Concats only, with one output: float16 pays nearly everywhere. */
-static void make_conv_net(struct net *n, uint64_t seed)
-{
-    *n = (struct net){.older = NMI_NONE, .sparsity = 0.8, .alike = 1, .clamps = true};
-    build_begin(&n->b, seed);
-    n->channels = 16 + pick(n, 30);
-    n->size = 8 + pick(n, 40);
-    n->x = build_input(&n->b, "x", 4, (int64_t[]){-1, n->channels, n->size, n->size});
-    for (int32_t layers = 4 + pick(n, 8); layers > 0; layers--) {
-        const int32_t what = pick(n, 8);
-        if (what < 4) {
-            add_conv(n, what == 0);
-        } else if (what < 6 || n->channels > 64) {
-            add_residual(n);
-        } else {
-            (what == 6 ? add_dense_block : add_concat)(n);
-        }
-    }
-    build_output(&n->b, n->x);
-}
 
 /* ---- running
  * ---------------------------------------------------------------------------------------- */
@@ -252,7 +39,7 @@ static size_t bytes_of(const nm_tensor *t)
     return bytes;
 }
 
-static nm_tensor make_input(struct net *n, int32_t batch)
+static nm_tensor make_input(struct random_net *n, int32_t batch)
 {
     const struct nmi_value *v = &n->b.g->values[n->b.g->inputs[0]];
     nm_tensor in = {.type = NM_F32, .rank = 4, .dims = {batch, v->dims[1], v->dims[2], v->dims[3]}};
@@ -265,7 +52,7 @@ static nm_tensor make_input(struct net *n, int32_t batch)
     return in;
 }
 
-static struct result run(struct net *n, const nm_tensor *in, const nm_session_options *options)
+static struct result run(struct random_net *n, const nm_tensor *in, const nm_session_options *options)
 {
     struct nmi_network network = {.graph = n->b.g};
     struct nmi_session *session = NULL;
@@ -291,7 +78,7 @@ static struct result run(struct net *n, const nm_tensor *in, const nm_session_op
 }
 
 /* Node by node, by the operators' own evaluation. */
-static struct result evaluate(struct net *n, const nm_tensor *in)
+static struct result evaluate(struct random_net *n, const nm_tensor *in)
 {
     const struct nmi_graph *g = n->b.g;
     struct nmi_arena arena = {0};
@@ -362,8 +149,8 @@ static const double sparsities[] = {0, 0.5, 0.8, 0.95};
 
 static void check_net(uint64_t seed)
 {
-    struct net n;
-    make_net(&n, seed, sparsities[seed % 4]);
+    struct random_net n;
+    random_net_make(&n, seed, sparsities[seed % 4]);
     const nm_tensor in = make_input(&n, 1 + (int32_t)(seed % 5));
     struct result want = evaluate(&n, &in);
     for (int isa = NM_ISA_REF; isa <= (int)nmi_cpu_info()->best; isa++) {
@@ -395,8 +182,8 @@ START_TEST(plan_half_precision_near_float32)
 {
     const uint64_t seed = first_seed();
     for (uint64_t i = 0; i < 40; i++) {
-        struct net n;
-        make_net(&n, seed + 2000 + i, sparsities[i % 4]);
+        struct random_net n;
+        random_net_make(&n, seed + 2000 + i, sparsities[i % 4]);
         const nm_tensor in = make_input(&n, 1 + (int32_t)(i % 3));
         nm_session_options o = NM_SESSION_OPTIONS_INIT;
         o.fixed_plan = (int32_t)(i / 4 % 2);
@@ -417,11 +204,11 @@ END_TEST
 START_TEST(plan_half_precision_keeps_large_weights_in_float32)
 {
     for (int large = 0; large < 2; large++) {
-        struct net n = {.channels = 8, .older = NMI_NONE, .sparsity = 0.8, .alike = 1};
+        struct random_net n = {.channels = 8, .older = NMI_NONE, .sparsity = 0.8, .alike = 1};
         build_begin(&n.b, first_seed());
         const int32_t x = build_input(&n.b, "x", 4, (int64_t[]){-1, 8, 12, 12});
         build_output(&n.b, build_conv(&n.b, "conv", x, (int64_t[]){16, 8, 3}, 1));
-        thin(&n, 1);
+        random_net_thin(&n, 1);
         const struct nmi_constant *c = nmi_graph_constant(n.b.g, n.b.g->nodes[0].inputs[1]);
         float *w;
         memcpy(&w, &c->data, sizeof w);
@@ -445,8 +232,8 @@ END_TEST
 
 START_TEST(plan_half_precision_below_avx512_is_float32)
 {
-    struct net n;
-    make_net(&n, first_seed() + 3000, 0.5);
+    struct random_net n;
+    random_net_make(&n, first_seed() + 3000, 0.5);
     const nm_tensor in = make_input(&n, 2);
     for (int isa = NM_ISA_REF; isa <= NM_ISA_AVX2 && isa <= (int)nmi_cpu_info()->best; isa++) {
         nm_session_options o = NM_SESSION_OPTIONS_INIT;
@@ -471,8 +258,8 @@ START_TEST(plan_any_thread_count_same_result)
 {
     const uint64_t seed = first_seed();
     for (uint64_t i = 0; i < 12; i++) {
-        struct net n;
-        make_net(&n, seed + 1000 + i, 0.9);
+        struct random_net n;
+        random_net_make(&n, seed + 1000 + i, 0.9);
         const nm_tensor in = make_input(&n, i % 2 ? 3 : 1);
         nm_session_options o = NM_SESSION_OPTIONS_INIT;
         o.fixed_plan = 1;
@@ -494,7 +281,7 @@ START_TEST(plan_any_thread_count_same_result)
 END_TEST
 
 /* A plan run once, with nothing around it. */
-static struct result run_plan(struct net *n, const nm_tensor *in,
+static struct result run_plan(struct random_net *n, const nm_tensor *in,
                               const struct nmi_plan_options *options)
 {
     struct nmi_network network = {.graph = n->b.g};
@@ -536,9 +323,9 @@ START_TEST(plan_late_layers_on_several_images_as_evaluated)
     static const int32_t batches[] = {2, 3, 4, 6, 16, 17, 32};
     const uint64_t seed = first_seed();
     for (uint64_t i = 0; i < 24; i++) {
-        struct net n;
+        struct random_net n;
         struct nmi_cache cache = {0};
-        make_net(&n, seed + 2000 + i, 0.9);
+        random_net_make(&n, seed + 2000 + i, 0.9);
         const nm_tensor in = make_input(&n, batches[i % NMI_COUNT(batches)]);
         struct result want = evaluate(&n, &in);
         struct nmi_plan_options o = {.threads = 1 + (int32_t)(i % 3),
@@ -569,9 +356,9 @@ START_TEST(plan_random_convolutions_in_float16_near_float32)
     static const int32_t batches[] = {1, 2, 5, 16, 19}, areas[] = {1, 200, 100000};
     const uint64_t seed = first_seed();
     for (uint64_t i = 0; i < 40 && nmi_kernels_half(nmi_cpu_info()->best); i++) {
-        struct net n;
+        struct random_net n;
         struct nmi_cache cache = {0};
-        make_conv_net(&n, seed + 3000 + i);
+        random_net_convs(&n, seed + 3000 + i);
         const nm_tensor in = make_input(&n, batches[i % NMI_COUNT(batches)]);
         struct nmi_plan_options o = {.threads = 1 + (int32_t)(i % 3),
                                      .isa = NM_ISA_AVX512,
@@ -598,11 +385,11 @@ END_TEST
  * planned several ways first. */
 START_TEST(plan_batch_with_a_pool_behind_a_convolution_as_evaluated)
 {
-    struct net n = {.channels = 16, .size = 56, .older = NMI_NONE, .sparsity = 0.9, .alike = 1};
+    struct random_net n = {.channels = 16, .size = 56, .older = NMI_NONE, .sparsity = 0.9, .alike = 1};
     build_begin(&n.b, first_seed());
     n.x = build_input(&n.b, "x", 4, (int64_t[]){-1, 16, 56, 56});
     n.x = build_conv(&n.b, "conv", n.x, (int64_t[]){16, 16, 3}, 1);
-    thin(&n, 1);
+    random_net_thin(&n, 1);
     n.x = build_node(&n.b, NMI_OP_MaxPool, "pool", IDS(n.x));
     struct nmi_pool_attrs *a = build_attrs(&n.b);
     a->kernel_shape = a->strides = (struct nmi_ints){2, {2, 2}};
