@@ -163,6 +163,14 @@ static void take_part(struct team *t, int64_t me, int64_t threads)
     nmi_fp_restore(state);
 }
 
+/* OpenMP may give fewer threads than were asked for. A function of its own: what the compiler puts at
+ * the beginning of one with a team may start OpenMP, whose arithmetic leaves floating-point flags. */
+static void run_team(struct team *t, int threads)
+{
+#pragma omp parallel num_threads(threads)
+    take_part(t, omp_get_thread_num(), omp_get_num_threads());
+}
+
 void nmi_parallel_rounds(int threads, nmi_round_fn next, nmi_part_fn fn, void *context)
 {
     struct team t = {.next = next,
@@ -179,11 +187,10 @@ void nmi_parallel_rounds(int threads, nmi_round_fn next, nmi_part_fn fn, void *c
             work(&t, 0, 1, atomic_load(&t.now));
         }
     }
-    nmi_fp_restore(state);
+    nmi_fp_restore(state); /* new threads inherit it */
     if ((atomic_load(&t.now) & UINT32_MAX) != 0) {
-#pragma omp parallel num_threads(threads < MOST_THREADS ? threads : MOST_THREADS)
-        /* OpenMP may give fewer threads than were asked for. */
-        take_part(&t, omp_get_thread_num(), omp_get_num_threads());
+        run_team(&t, threads < MOST_THREADS ? threads : MOST_THREADS);
+        nmi_fp_restore(state);
     }
     pthread_cond_destroy(&t.changed);
     pthread_mutex_destroy(&t.mutex);
