@@ -96,8 +96,8 @@ static inline int32_t nmi_layout_ipv(const struct nmi_layout *l)
 
 /* Lanes of a vector of float16: LANES_F16. */
 enum { NMI_HALVES = 32 };
-/* LANES (LANES_F16 for vl NMI_HALVES) for h x w maps: the grid gy x gx, sub-images rounded up, this halo; plane padded so that
- * channels do not fall into the same L1 sets. */
+/* LANES (LANES_F16 for vl NMI_HALVES) for h x w maps: the grid gy x gx, sub-images rounded up, this
+ * halo; plane padded so that channels do not fall into the same L1 sets. */
 struct nmi_layout nmi_layout_lanes(int32_t vl, int32_t h, int32_t w, int32_t gy, int32_t gx,
                                    const int32_t halo[4]);
 /* The grid (powers of two, gy gx ipv = vl) with the fewest vectors, then a width that tiles well. */

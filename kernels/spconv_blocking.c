@@ -5,7 +5,7 @@
 
 /* Bytes that a kernel may assume of the caches; deliberately not the machine's own: the same
  * plan everywhere. */
-enum { L2_BYTES = 1 << 20, LINE = 64 };
+enum { L2_BYTES = 1 << 20 };
 
 /* A cycle here is a multiply-add of vectors. There are two of 8 lanes in a core's cycle: what is no
  * multiply-add costs more of them, and panels are felt sooner. */
@@ -54,7 +54,7 @@ static int64_t panel_bytes(const struct nmi_conv_desc *d, int32_t tr, int32_t tc
     const int64_t high = (int64_t)(tr - 1) * d->stride_h + (int64_t)(d->kh - 1) * d->dil_h + 1;
     const int64_t wide = (int64_t)(tc - 1) * d->stride_w + (int64_t)(d->kw - 1) * d->dil_w + 1;
     const int64_t row = flat ? tc * vector : wide * vector;
-    return (flat ? 1 : high) * ((row + LINE - 1) / LINE * LINE);
+    return (flat ? 1 : high) * ((row + NMI_CACHE_LINE - 1) / NMI_CACHE_LINE * NMI_CACHE_LINE);
 }
 
 /* Cycles of a multiply-add whose operand comes from a panel of this size. */

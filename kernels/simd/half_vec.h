@@ -146,16 +146,16 @@ INLINE H h_fma(H a, H b, H c)
 
 #else
 
-enum { HALF_NEEDS_FP16 = 0, HALVES = NMI_HALVES };
+enum { HALF_NEEDS_FP16 = 0 };
 typedef struct {
-    _Float16 v[HALVES];
+    _Float16 v[NMI_HALVES];
 } H;
 typedef struct {
-    float v[HALVES];
+    float v[NMI_HALVES];
 } HF;
 #define EACH(type, value)                \
     type r;                              \
-    for (int i = 0; i < HALVES; i++) {   \
+    for (int i = 0; i < NMI_HALVES; i++) { \
         r.v[i] = value;                  \
     }                                    \
     return r
